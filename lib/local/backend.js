@@ -1,0 +1,146 @@
+// A running local backend: puts the parts together, owns their lifetime, and is what users hold.
+'use strict';
+
+const { randomBytes } = require('node:crypto');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { ControlPlane } = require('./control-plane');
+const { guardExit } = require('./exit-guard');
+const { Faults } = require('./faults');
+const { chooseIsolation } = require('./isolation');
+const { Metrics } = require('./metrics');
+const { PipePool } = require('./pipes');
+const { ProcessTable } = require('./process-table');
+const { Reaper } = require('./reaper');
+const { Registry } = require('./registry');
+const { Server } = require('./server');
+const { Templates } = require('./templates');
+
+class LocalBackend {
+  #directory;
+  #registry;
+  #reaper;
+  #metrics;
+  #server;
+  #unguard;
+  #closing = null;
+
+  /** Use `startLocalBackend`. @param {object} options  checked, see `options.js` */
+  constructor(options) {
+    const { apiKeys, limits, templates, envdVersion, log } = options;
+    this.isolation = chooseIsolation(options.isolation);
+    this.faults = new Faults();
+    this.requests = [];
+    this.#directory = makeDirectory(options.stateDir);
+    const table = new ProcessTable(randomBytes(8).toString('hex'));
+    this.#reaper = new Reaper(table);
+    const pipes = new PipePool(this.#directory);
+    const { maxProcesses, maxSandboxes, maxTimeoutSeconds } = limits;
+    const host = { directory: this.#directory, table, reaper: this.#reaper, pipes, maxProcesses };
+    this.#registry = new Registry(host, { maxSandboxes, log });
+    this.#metrics = new Metrics(table, this.#registry);
+    const shared = { registry: this.#registry, metrics: this.#metrics };
+    const control = new ControlPlane({
+      ...shared,
+      templates: new Templates(templates),
+      apiKeys,
+      maxTimeoutSeconds,
+      envdVersion,
+    });
+    const { faults, requests } = this;
+    this.#server = new Server({ ...shared, control, faults, requests, log });
+    this.#unguard = guardExit(() => this.#closeSync());
+    this.apiKey = apiKeys[0];
+    Object.defineProperty(this, 'apiKey', { enumerable: false });
+    void pipes.reserve(1); // made while nobody waits for it
+  }
+
+  /** Use `startLocalBackend`. */
+  async listen(port) {
+    try {
+      const actual = await this.#server.listen(port);
+      this.url = `http://127.0.0.1:${actual}`;
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  /** What any E2B client needs in its environment. */
+  get env() {
+    return { E2B_API_URL: this.url, E2B_SANDBOX_URL: this.url, E2B_API_KEY: this.apiKey };
+  }
+
+  /**
+   * @returns {{ sandboxId: string, templateId: string, alias: string, state: 'running',
+   *   startedAt: string, endAt: string, metadata: object, home: string,
+   *   processes: { pid: number, cmd: string, args: string[], tag?: string }[] }[]} a snapshot;
+   *   `home` is where `/home/user` lies on the host
+   */
+  sandboxes() {
+    return this.#registry.list().map((sandbox) => ({
+      sandboxId: sandbox.id,
+      templateId: sandbox.templateId,
+      alias: sandbox.template.alias,
+      state: 'running',
+      startedAt: new Date(sandbox.startedAt).toISOString(),
+      endAt: new Date(sandbox.endAt).toISOString(),
+      metadata: { ...sandbox.metadata },
+      home: sandbox.paths.toHost('/home/user'),
+      processes: sandbox.processes.describe(),
+    }));
+  }
+
+  /**
+   * As if newly started, on the same port: no sandboxes, faults, hits or requests; connections in
+   * use are cut.
+   */
+  async reset() {
+    this.faults.clear();
+    this.#server.cutConnections();
+    await this.#registry.removeAll('reset');
+    this.requests.length = 0;
+  }
+
+  /**
+   * Ends everything: sandboxes with all their processes, connections, files. Further calls return
+   * the same promise.
+   * @returns {Promise<{ left: { sandboxes: number, processes: number } }>} what could not be ended:
+   *   zeros, unless the kernel holds a process
+   */
+  close() {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose]() {
+    return this.close();
+  }
+
+  async #close() {
+    const closed = this.#server.close();
+    this.#metrics.close();
+    await this.#registry.removeAll('backend closed');
+    await closed;
+    const processes = this.#reaper.killAllSync();
+    this.#unguard();
+    await fs.promises.rm(this.#directory, { recursive: true, force: true, maxRetries: 3 });
+    return { left: { sandboxes: this.#registry.list().length, processes } };
+  }
+
+  /** For the end of the process: no promise will ever be settled again. */
+  #closeSync() {
+    this.#registry.killAllSync();
+    fs.rmSync(this.#directory, { recursive: true, force: true, maxRetries: 3 });
+  }
+}
+
+/** A directory of this backend's own; its real path, since that is what processes see. */
+function makeDirectory(stateDir) {
+  const parent = stateDir ?? os.tmpdir();
+  fs.mkdirSync(parent, { recursive: true });
+  return fs.realpathSync(fs.mkdtempSync(path.join(parent, 'e2b-local-')));
+}
+
+module.exports = { LocalBackend };

@@ -1,0 +1,117 @@
+// Puts an answer on the wire, whole or spoiled by a fault. The only place that writes to responses,
+// and the only one that resets connections.
+'use strict';
+
+const fs = require('node:fs');
+const { setTimeout: delay } = require('node:timers/promises');
+const { errorJson, json, raw } = require('./answer');
+
+/** The beginning of a data event in an envelope that announces more than will ever come. */
+const HALF_ENVELOPE = Buffer.concat([
+  Buffer.from([0, 0, 0, 0, 0x40]),
+  Buffer.from('{"event":{"data":{"stdout":"aGV'),
+]);
+
+/**
+ * @param {import('./faults').FaultAction} fault
+ * @returns {import('./answer').Answer} the answer that a `status` fault gives
+ */
+function faultAnswer({ status, body, headers = {}, retryAfter, contentType, errorCode }) {
+  const extra = { ...headers };
+  if (retryAfter !== undefined) extra['retry-after'] = String(retryAfter);
+  if (contentType !== undefined) extra['content-type'] = contentType;
+  if (body === undefined) {
+    const answer = errorJson(status, undefined, errorCode);
+    return { ...answer, headers: { ...answer.headers, ...extra } };
+  }
+  if (typeof body === 'string' || Buffer.isBuffer(body)) return raw(status, body, extra);
+  return json(status, body, extra);
+}
+
+/**
+ * @param {import('node:http').ServerResponse} response
+ * @param {import('./answer').Answer} answer
+ * @param {object} options
+ * @param {import('./faults').FaultAction|null} options.fault  one that lets the request be executed
+ * @param {() => void} options.vanish  makes the request's sandbox disappear
+ */
+async function deliver(response, answer, { fault, vanish }) {
+  if (fault?.type === 'slow') await delay(fault.delayMs, undefined, { ref: false });
+  if (fault?.type === 'reset-after') return reset(response, answer);
+  if (fault?.type === 'stall') return answer.stream?.close();
+  if (response.destroyed) return answer.stream?.close();
+  if (answer.stream) return answer.stream.open(response, streamFault(response, fault, vanish));
+  if (fault?.type === 'reset-body') return deliverHalf(response, answer);
+  response.writeHead(answer.status, answer.headers);
+  if (answer.file && response.req.method !== 'HEAD') return sendFile(response, answer.file);
+  return void response.end(answer.body);
+}
+
+/** Resets the connection: the client sees ECONNRESET, not an end. */
+function reset(response, answer) {
+  answer?.stream?.close();
+  const { socket } = response;
+  // A socket that still connects or is gone already cannot be reset.
+  if (socket && !socket.destroyed) socket.resetAndDestroy();
+}
+
+/** Sends the head and half of the body, then resets; a body of none is reset after the head. */
+async function deliverHalf(response, answer) {
+  response.writeHead(answer.status, answer.headers);
+  const { file, body = Buffer.alloc(0) } = answer;
+  if (!file) {
+    response.write(body.subarray(0, Math.floor(body.length / 2)), () => reset(response));
+    if (body.length < 2) response.flushHeaders();
+    return;
+  }
+  const half = { ...file, end: file.start + Math.floor((file.end - file.start) / 2) };
+  await sendFile(response, half, { last: false });
+  response.write('', () => reset(response));
+}
+
+async function sendFile(response, { path, start, end }, { last = true } = {}) {
+  if (end > start) {
+    const source = fs.createReadStream(path, { start, end: end - 1 });
+    let sent = 0;
+    try {
+      for await (const chunk of source) {
+        sent += chunk.length;
+        if (!response.write(chunk)) await drained(response);
+        if (response.destroyed) return;
+      }
+    } catch {
+      return void response.destroy();
+    }
+    // The file shrank: the promised length cannot be kept, which the client must notice.
+    if (sent < end - start) return void response.destroy();
+  }
+  if (last) response.end();
+}
+
+function drained(response) {
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off('drain', done);
+      response.off('close', done);
+      resolve();
+    };
+    response.on('drain', done);
+    response.on('close', done);
+    if (response.destroyed) done();
+  });
+}
+
+function streamFault(response, fault, vanish) {
+  if (fault?.type === 'reset-body') {
+    return { afterEvents: 1, take: () => response.write('', () => reset(response)) };
+  }
+  if (fault?.type === 'vanish') return { afterEvents: fault.afterEvents ?? 1, take: vanish };
+  if (fault?.type !== 'cut') return null;
+  const take = () => {
+    if (fault.how === 'end') response.end(HALF_ENVELOPE);
+    else response.write(HALF_ENVELOPE, () => reset(response));
+  };
+  return { afterEvents: fault.afterEvents ?? 1, take };
+}
+
+module.exports = { deliver, faultAnswer, reset };

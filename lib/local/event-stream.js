@@ -1,0 +1,130 @@
+// One Connect server stream on its way to a client: heads, envelopes, keepalives, the end, and
+// back-pressure. It can be fed before it is opened, so that a fault may delay or drop the answer of
+// a call that was executed. Must not know where the events come from.
+'use strict';
+
+const { STREAM_TYPE, endEnvelope } = require('./connect-rpc');
+const { encodeEnvelope } = require('./envelope');
+
+const KEEPALIVE_EVENT = '{"event":{"keepalive":{}}}';
+const DEFAULT_KEEPALIVE_SECONDS = 90;
+const MAX_TIMER_MS = 0x7fffffff;
+
+class EventStream {
+  #response = null;
+  #held = []; // envelopes sent before open(); bounded by the source, which stops at `false`
+  #finished = false;
+  #closed = false;
+  #fault = null;
+  #sent = 0;
+  #keepaliveMs;
+  #keepaliveTimer = null;
+  #onDrain;
+  #onClose;
+
+  /**
+   * @param {object} options
+   * @param {Record<string, string>} options.headers  the request's, for Keepalive-Ping-Interval
+   * @param {() => void} options.onDrain  the client can take more
+   * @param {() => void} options.onClose  nothing more can be sent, for whatever reason
+   */
+  constructor({ headers, onDrain, onClose }) {
+    const seconds = Number.parseInt(headers['keepalive-ping-interval'], 10);
+    const wanted = seconds >= 1 ? seconds : DEFAULT_KEEPALIVE_SECONDS;
+    this.#keepaliveMs = Math.min(wanted * 1000, MAX_TIMER_MS);
+    this.#onDrain = onDrain;
+    this.#onClose = onClose;
+  }
+
+  get closed() {
+    return this.#closed;
+  }
+
+  /**
+   * Sends one message. Before `open` it is kept.
+   * @param {string} text  a JSON message
+   * @returns {boolean} false: wait for `onDrain` before sending more
+   */
+  send(text) {
+    if (this.#closed || this.#finished) return true;
+    const envelope = encodeEnvelope(0, text);
+    if (!this.#response) {
+      this.#held.push(envelope);
+      return false;
+    }
+    return this.#write(envelope);
+  }
+
+  /**
+   * Ends the stream with its last envelope.
+   * @param {{ code: string, message: string }} [error]
+   */
+  finish(error) {
+    if (this.#closed || this.#finished) return;
+    this.#finished = true;
+    clearTimeout(this.#keepaliveTimer);
+    const envelope = endEnvelope(error);
+    if (this.#response) this.#response.end(envelope);
+    else this.#held.push(envelope);
+  }
+
+  /**
+   * Puts the stream on the wire.
+   * @param {import('node:http').ServerResponse} response
+   * @param {{ afterEvents: number, take: () => void }} [fault]  `take` gets the connection as soon
+   *   as that many messages are written; a stream that ends earlier is not touched
+   */
+  open(response, fault = null) {
+    this.#response = response;
+    this.#fault = fault;
+    response.on('drain', () => this.#onDrain());
+    response.on('close', () => this.close());
+    response.writeHead(200, { 'content-type': STREAM_TYPE });
+    const held = this.#held;
+    this.#held = [];
+    if (fault?.afterEvents === 0) return void this.#handOver();
+    const end = this.#finished ? held.pop() : null;
+    for (const envelope of held) this.#write(envelope);
+    if (this.#closed) return undefined;
+    if (end) return void response.end(end);
+    if (held.length === 0) response.flushHeaders();
+    this.#startKeepalive();
+    if (!response.writableNeedDrain) this.#onDrain();
+    return undefined;
+  }
+
+  /** Gives the stream up: what is sent from here on is dropped. */
+  close() {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#held = [];
+    clearTimeout(this.#keepaliveTimer);
+    this.#onClose();
+  }
+
+  #write(envelope) {
+    if (this.#closed) return true;
+    this.#sent += 1;
+    this.#keepaliveTimer?.refresh();
+    const roomLeft = this.#response.write(envelope);
+    if (this.#fault?.afterEvents !== this.#sent) return roomLeft;
+    this.#handOver();
+    return true;
+  }
+
+  #handOver() {
+    this.close();
+    this.#fault.take();
+  }
+
+  #startKeepalive() {
+    this.#keepaliveTimer = setTimeout(() => {
+      // A client that does not read gets no keepalives: they would only pile up.
+      if (this.#response.writableNeedDrain) this.#keepaliveTimer.refresh();
+      else this.send(KEEPALIVE_EVENT);
+    }, this.#keepaliveMs);
+    this.#keepaliveTimer.unref();
+  }
+}
+
+module.exports = { EventStream };

@@ -1,0 +1,39 @@
+// `e2b-swarm/local`: a backend that speaks E2B's protocol, with real processes on this machine, no
+// account and no internet. It shares nothing with the client: an independent second opinion on the
+// protocol. This file is the public surface and nothing else.
+'use strict';
+
+const { LocalBackend } = require('./backend');
+const { parseOptions } = require('./options');
+
+/**
+ * Starts a local E2B backend on the loopback interface: control plane and sandboxes on one port.
+ *
+ * @param {object} [options]
+ * @param {number} [options.port]  0 (default): a free one
+ * @param {'auto'|'none'} [options.isolation]  `auto` (default) warns when nothing is isolated, which
+ *   in this version is always; `none` says that you know
+ * @param {string} [options.stateDir]  parent of the directory in which homes are kept; default: the
+ *   system's for temporary files. What the backend made there is removed by `close`
+ * @param {string[]} [options.apiKeys]  accepted keys; default: one for development, in `backend.env`
+ * @param {{ maxSandboxes?: number, maxProcesses?: number, maxTimeoutSeconds?: number }}
+ *   [options.limits]  1,000 sandboxes (one more: 429 without Retry-After), 1,000 processes in each,
+ *   86,400 seconds of life
+ * @param {string[]|Record<string, { cpuCount?: number, memoryMB?: number, diskSizeMB?: number,
+ *   envVars?: Record<string, string> }>} [options.templates]  beside `base`, `code-interpreter-v1`,
+ *   `node`, `nodejs` and `python`, which are all the host; resources are only reported
+ * @param {string} [options.envdVersion]  told to clients; default `0.6.13`
+ * @param {(line: string) => void} [options.log]  one line per event; default: none
+ * @returns {Promise<LocalBackend>}
+ * @throws {TypeError} `code` `UNKNOWN_OPTION` (the message names the nearest), `INVALID_OPTION`, or
+ *   `UNSUPPORTED_OPTION` for `tls`, `envd`, `isolation: 'namespaces'` and `'user'`
+ */
+async function startLocalBackend(options) {
+  const parsed = parseOptions(options);
+  const backend = new LocalBackend(parsed);
+  await backend.listen(parsed.port);
+  parsed.log(`local E2B backend at ${backend.url}, isolation: ${backend.isolation.rung}`);
+  return backend;
+}
+
+module.exports = { startLocalBackend };

@@ -1,0 +1,76 @@
+// For tests that need the far end: one local backend per test file, reset before every test, closed at
+// the end; and waiting for a condition instead of sleeping.
+'use strict';
+
+const { setTimeout: delay } = require('node:timers/promises');
+const { startLocalBackend } = require('../../lib/local');
+
+/**
+ * Registers hooks that start, reset and close a backend for the tests of the calling file (or of the
+ * calling `describe`). Call it at the top level; use the returned object inside tests only.
+ *
+ *     const { withBackend, waitFor } = require('../helpers/backend');
+ *     const far = withBackend();
+ *     test('...', async () => { await createE2bSandbox('a', 'base', 60, undefined, undefined, far.client); });
+ *
+ * @param {object} [options]  of `startLocalBackend`; isolation is 'none' unless given
+ * @param {{ resetEach?: boolean }} [behaviour]  default true: every test starts without sandboxes,
+ *   faults and recorded requests
+ * @returns {{ backend: object, url: string, client: { apiKey: string, apiUrl: string,
+ *   sandboxUrl: string } }} `client` are the provider options of our own functions and of `e2b`
+ */
+function withBackend(options = {}, { resetEach = true } = {}) {
+  let backend = null;
+  beforeAll(async () => {
+    backend = await startLocalBackend({ isolation: 'none', ...options });
+  });
+  if (resetEach) beforeEach(() => backend.reset());
+  afterAll(async () => {
+    const { left } = await backend.close();
+    if (left.processes > 0) throw new Error(`the backend left ${left.processes} processes`);
+  });
+  return {
+    get backend() {
+      return backend;
+    },
+    get url() {
+      return backend.url;
+    },
+    get client() {
+      const { E2B_API_KEY: apiKey, E2B_API_URL: apiUrl, E2B_SANDBOX_URL: sandboxUrl } = backend.env;
+      return { apiKey, apiUrl, sandboxUrl };
+    },
+  };
+}
+
+/**
+ * Waits until a condition holds.
+ * @template T
+ * @param {() => T|Promise<T>} condition  truthy when it holds; what it throws fails the wait at once
+ * @param {{ timeoutMs?: number, intervalMs?: number, what?: string }} [options]  5,000 and 5 ms
+ * @returns {Promise<T>} what the condition returned
+ */
+async function waitFor(condition, { timeoutMs = 5_000, intervalMs = 5, what } = {}) {
+  const deadline = Date.now() + timeoutMs;
+  for (;;) {
+    const value = await condition();
+    if (value) return value;
+    if (Date.now() >= deadline) {
+      throw new Error(`not within ${timeoutMs} ms: ${what ?? condition.toString()}`);
+    }
+    await delay(intervalMs);
+  }
+}
+
+/** @returns {boolean} whether a process exists and is not a zombie */
+function isAlive(pid) {
+  const fs = require('node:fs');
+  try {
+    const stat = fs.readFileSync(`/proc/${pid}/stat`, 'latin1');
+    return stat.slice(stat.lastIndexOf(')') + 2)[0] !== 'Z';
+  } catch {
+    return false;
+  }
+}
+
+module.exports = { isAlive, waitFor, withBackend };
