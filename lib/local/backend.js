@@ -14,6 +14,7 @@ const { PipePool } = require('./pipes');
 const { ProcessTable } = require('./process-table');
 const { Reaper } = require('./reaper');
 const { Registry } = require('./registry');
+const { RequestLog } = require('./request-log');
 const { Server } = require('./server');
 const { Templates } = require('./templates');
 
@@ -23,6 +24,7 @@ class LocalBackend {
   #reaper;
   #metrics;
   #server;
+  #requestLog;
   #unguard;
   #closing = null;
 
@@ -31,7 +33,8 @@ class LocalBackend {
     const { apiKeys, limits, templates, envdVersion, log } = options;
     this.isolation = chooseIsolation(options.isolation);
     this.faults = new Faults();
-    this.requests = [];
+    const requestLog = new RequestLog();
+    this.requests = requestLog.records;
     this.#directory = makeDirectory(options.stateDir);
     const table = new ProcessTable(randomBytes(8).toString('hex'));
     this.#reaper = new Reaper(table);
@@ -48,9 +51,9 @@ class LocalBackend {
       maxTimeoutSeconds,
       envdVersion,
     });
-    const { faults, requests } = this;
-    this.#server = new Server({ ...shared, control, faults, requests, log });
-    this.#unguard = guardExit(() => this.#closeSync());
+    this.#requestLog = requestLog;
+    this.#server = new Server({ ...shared, control, faults: this.faults, requestLog, log });
+    this.#unguard = guardExit((end) => this.#closeSync(end));
     this.apiKey = apiKeys[0];
     Object.defineProperty(this, 'apiKey', { enumerable: false });
     void pipes.reserve(1); // made while nobody waits for it
@@ -98,9 +101,9 @@ class LocalBackend {
    */
   async reset() {
     this.faults.clear();
-    this.#server.cutConnections();
+    this.#server.cutExchanges();
     await this.#registry.removeAll('reset');
-    this.requests.length = 0;
+    this.#requestLog.clear();
   }
 
   /**
@@ -129,10 +132,10 @@ class LocalBackend {
     return { left: { sandboxes: this.#registry.list().length, processes } };
   }
 
-  /** For the end of the process: no promise will ever be settled again. */
-  #closeSync() {
+  /** For the end of the process, when no promise will be settled any more. */
+  #closeSync({ final }) {
     this.#registry.killAllSync();
-    fs.rmSync(this.#directory, { recursive: true, force: true, maxRetries: 3 });
+    if (final) fs.rmSync(this.#directory, { recursive: true, force: true, maxRetries: 3 });
   }
 }
 

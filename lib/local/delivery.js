@@ -24,7 +24,8 @@ function faultAnswer({ status, body, headers = {}, retryAfter, contentType, erro
     const answer = errorJson(status, undefined, errorCode);
     return { ...answer, headers: { ...answer.headers, ...extra } };
   }
-  if (typeof body === 'string' || Buffer.isBuffer(body)) return raw(status, body, extra);
+  if (typeof body === 'string') return raw(status, body, extra);
+  if (ArrayBuffer.isView(body)) return raw(status, Buffer.from(body), extra);
   return json(status, body, extra);
 }
 

@@ -15,7 +15,8 @@ const GUARD = Symbol.for('e2b-swarm.local.exit-guard');
 const realProcess = vm.runInThisContext('process');
 
 /**
- * @param {() => void} cleanUp  synchronous; called at most once, at the end of the process
+ * @param {(options: { final: boolean }) => void} cleanUp  synchronous; not final: the process goes on,
+ *   because somebody else handles the signal
  * @returns {() => void} takes it away again
  */
 function guardExit(cleanUp) {
@@ -25,25 +26,26 @@ function guardExit(cleanUp) {
 
 function createGuard() {
   const cleanUps = new Set();
-  const runAll = () => {
-    for (const cleanUp of [...cleanUps]) {
-      cleanUps.delete(cleanUp);
-      cleanUp();
-    }
+  const runAll = (final) => {
+    for (const cleanUp of cleanUps) cleanUp({ final });
   };
+  const onExit = () => runAll(true);
   const onSignal = (signal) => {
-    runAll();
     // Who else listens decides what the signal does; alone, we let it do what it does by default.
-    if (realProcess.listenerCount(signal) > 1) return;
+    const alone = realProcess.listenerCount(signal) === 1;
+    runAll(alone);
+    if (!alone) return;
     uninstall();
     realProcess.kill(realProcess.pid, signal);
   };
   const install = () => {
-    realProcess.on('exit', runAll);
+    realProcess.on('exit', onExit);
     for (const signal of SIGNALS) realProcess.on(signal, onSignal);
   };
   const uninstall = () => {
-    realProcess.off('exit', runAll);
+    // The next backend's realm brings its own: under Jest this one may be torn down by then.
+    delete realProcess[GUARD];
+    realProcess.off('exit', onExit);
     for (const signal of SIGNALS) realProcess.off(signal, onSignal);
   };
   return (cleanUp) => {

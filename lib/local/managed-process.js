@@ -6,6 +6,7 @@
 const { RpcError } = require('./connect-rpc');
 
 const MAX_DATA_BYTES = 32 * 1024;
+const MAX_STDIN_BYTES = 64 * 1024 * 1024; // written and not yet read
 const MAX_TIMER_MS = 0x7fffffff;
 const GRACE_MS = 50; // after a signal: how long the pipes must be silent before the end is told
 
@@ -109,6 +110,11 @@ class ManagedProcess {
     if (!this.#stdin?.writable) {
       return Promise.reject(
         new RpcError('internal', 'error writing to stdin: stdin not enabled or closed'),
+      );
+    }
+    if (this.#stdin.writableLength > MAX_STDIN_BYTES) {
+      return Promise.reject(
+        new RpcError('resource_exhausted', 'the process does not read its stdin'),
       );
     }
     return new Promise((resolve, reject) => {

@@ -11,7 +11,7 @@ const ID_ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789';
 
 class Registry {
   #sandboxes = new Map();
-  #creating = 0;
+  #creating = new Set(); // promises of sandboxes that are being made
   #timer = null;
   #ending = new Set(); // promises of sandboxes whose files and processes are being removed
   #host;
@@ -34,26 +34,27 @@ class Registry {
    * @throws {HttpError} 429 at the limit
    */
   async create({ template, timeoutSeconds, metadata, envVars }) {
-    if (this.#sandboxes.size + this.#creating >= this.#maxSandboxes) {
+    if (this.#sandboxes.size + this.#creating.size >= this.#maxSandboxes) {
       throw new HttpError(
         429,
         'you have reached the maximum number of concurrent E2B sandboxes ' +
           `(${this.#maxSandboxes}); kill one, or raise limits.maxSandboxes of the local backend`,
       );
     }
-    this.#creating += 1;
+    const token = randomBytes(32).toString('hex');
+    const id = newSandboxId();
+    const sandbox = new Sandbox({ id, template, token, metadata, envVars }, this.#host);
+    const prepared = sandbox.prepare();
+    this.#creating.add(prepared);
     try {
-      const token = randomBytes(32).toString('hex');
-      const id = newSandboxId();
-      const sandbox = new Sandbox({ id, template, token, metadata, envVars }, this.#host);
-      await sandbox.prepare();
+      await prepared;
       sandbox.startedAt = Date.now();
       sandbox.endAt = sandbox.startedAt + timeoutSeconds * 1000;
       this.#sandboxes.set(id, sandbox);
       this.#schedule();
       return sandbox;
     } finally {
-      this.#creating -= 1;
+      this.#creating.delete(prepared);
     }
   }
 
@@ -98,6 +99,7 @@ class Registry {
    * @returns {Promise<number>} processes that could not be killed
    */
   async removeAll(reason) {
+    await Promise.allSettled(this.#creating);
     const removals = this.list().map(({ id }) => this.remove(id, reason));
     const left = (await Promise.all(removals)).reduce((sum, count) => sum + count, 0);
     await Promise.all(this.#ending);

@@ -1,4 +1,4 @@
-// What was asked of the backend, for tests: a bounded list of records. Credentials are kept, since
+// What was asked of the backend, for tests: records, bounded in number and bytes. Credentials are kept, since
 // this is the far end's record of a test, but never shown by inspect or JSON.
 'use strict';
 
@@ -6,17 +6,23 @@ const { inspect } = require('node:util');
 
 const MAX_RECORDS = 10_000;
 const MAX_BODY_BYTES = 64 * 1024;
+const MAX_TOTAL_BYTES = 64 * 1024 * 1024;
 const SECRET_HEADERS = new Set(['x-api-key', 'x-access-token', 'authorization']);
 
 /** One request as it arrived, and the status that it was answered with. */
 class RequestRecord {
   #chunks = [];
   #bytes = 0;
+  #onKeep;
 
-  /** @param {import('node:http').IncomingMessage} request */
-  constructor(request) {
+  /**
+   * @param {import('node:http').IncomingMessage} request
+   * @param {(bytes: number) => void} onKeep  told how much of a body is kept
+   */
+  constructor(request, onKeep) {
     const { method, url, headers } = request;
     const mark = url.indexOf('?');
+    this.#onKeep = onKeep;
     this.at = new Date().toISOString();
     this.method = method;
     this.target = url;
@@ -29,14 +35,14 @@ class RequestRecord {
     this.status = null;
   }
 
-  /** @returns {Buffer} the first 64 KiB of the body */
+  /** @returns {Buffer} the first 64 KiB of the body, less when very many requests are kept */
   get body() {
     return Buffer.concat(this.#chunks);
   }
 
   /** @returns {boolean} whether the body was longer than what is kept */
   get truncated() {
-    return this.#bytes > MAX_BODY_BYTES;
+    return this.#bytes > this.body.length;
   }
 
   /** @returns {unknown} the body parsed as JSON; throws like JSON.parse */
@@ -47,9 +53,19 @@ class RequestRecord {
   /** Takes note of a piece of the body. */
   capture(chunk) {
     const room = MAX_BODY_BYTES - this.#bytes;
-    // A copy, because a piece of a parser's buffer would keep all of it alive.
-    if (room > 0) this.#chunks.push(Buffer.from(chunk.subarray(0, room)));
     this.#bytes += chunk.length;
+    if (room <= 0) return;
+    // A copy, because a piece of a parser's buffer would keep all of it alive.
+    const kept = Buffer.from(chunk.subarray(0, room));
+    this.#chunks.push(kept);
+    this.#onKeep(kept.length);
+  }
+
+  /** Forgets the body. @returns {number} bytes that this frees */
+  dropBody() {
+    const freed = this.#chunks.reduce((sum, { length }) => sum + length, 0);
+    this.#chunks = [];
+    return freed;
   }
 
   toJSON() {
@@ -65,12 +81,38 @@ class RequestRecord {
   }
 }
 
-/** Adds a request to the list, whose oldest record gives way. @returns {RequestRecord} */
-function logRequest(records, request) {
-  const record = new RequestRecord(request);
-  if (records.length >= MAX_RECORDS) records.shift();
-  records.push(record);
-  return record;
+/** The records of a backend, bounded in number and in the bytes of their bodies. */
+class RequestLog {
+  #bodyBytes = 0;
+  #bodiesFrom = 0; // records before this index have lost their bodies
+
+  /** @type {RequestRecord[]} oldest first; always the same array */
+  records = [];
+
+  /** @returns {RequestRecord} */
+  add(request) {
+    const record = new RequestRecord(request, (bytes) => this.#keep(bytes));
+    if (this.records.length >= MAX_RECORDS) {
+      this.#bodyBytes -= this.records.shift().dropBody();
+      this.#bodiesFrom = Math.max(0, this.#bodiesFrom - 1);
+    }
+    this.records.push(record);
+    return record;
+  }
+
+  clear() {
+    this.records.length = 0;
+    this.#bodyBytes = 0;
+    this.#bodiesFrom = 0;
+  }
+
+  #keep(bytes) {
+    this.#bodyBytes += bytes;
+    while (this.#bodyBytes > MAX_TOTAL_BYTES && this.#bodiesFrom < this.records.length) {
+      this.#bodyBytes -= this.records[this.#bodiesFrom].dropBody();
+      this.#bodiesFrom += 1;
+    }
+  }
 }
 
-module.exports = { RequestRecord, logRequest };
+module.exports = { RequestLog };

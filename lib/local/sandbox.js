@@ -11,7 +11,6 @@ const { PROFILE } = require('./spawn');
 
 class Sandbox {
   #sockets = new Set();
-  #host;
 
   /**
    * @param {object} options
@@ -23,7 +22,6 @@ class Sandbox {
    * @param {object} host  what all sandboxes share: `{ directory, table, reaper, pipes, maxProcesses }`
    */
   constructor({ id, template, token, metadata, envVars }, host) {
-    this.#host = host;
     this.id = id;
     this.template = template;
     this.templateId = template.templateId;

@@ -6,7 +6,6 @@ const http = require('node:http');
 const { HttpError, errorJson, portNotOpen, raw, sandboxNotFound } = require('./answer');
 const { deliver, faultAnswer, reset } = require('./delivery');
 const { routeEnvd } = require('./envd');
-const { logRequest } = require('./request-log');
 const { ENVD_PORT, routeRequest } = require('./routing');
 
 const MAX_HEADER_BYTES = 64 * 1024;
@@ -18,11 +17,12 @@ const NOT_EXECUTED = new Set(['status', 'reset']);
 class Server {
   #server;
   #sockets = new Set();
+  #responses = new Set(); // of exchanges that are under way
   #registry;
   #control;
   #metrics;
   #faults;
-  #requests;
+  #requestLog;
   #log;
 
   /**
@@ -31,15 +31,15 @@ class Server {
    * @param {import('./control-plane').ControlPlane} parts.control
    * @param {import('./metrics').Metrics} parts.metrics
    * @param {import('./faults').Faults} parts.faults
-   * @param {import('./request-log').RequestRecord[]} parts.requests
+   * @param {import('./request-log').RequestLog} parts.requestLog
    * @param {(line: string) => void} parts.log
    */
-  constructor({ registry, control, metrics, faults, requests, log }) {
+  constructor({ registry, control, metrics, faults, requestLog, log }) {
     this.#registry = registry;
     this.#control = control;
     this.#metrics = metrics;
     this.#faults = faults;
-    this.#requests = requests;
+    this.#requestLog = requestLog;
     this.#log = log;
     // Nagle's algorithm off: it would cost 40 ms on every small call.
     const options = { noDelay: true, maxHeaderSize: MAX_HEADER_BYTES, keepAliveTimeout: IDLE_MS };
@@ -59,21 +59,26 @@ class Server {
     });
   }
 
-  /** Cuts every connection, also stalled ones; the server goes on. */
-  cutConnections() {
-    for (const socket of this.#sockets) socket.destroy();
+  /**
+   * Cuts the connections that are in use, also stalled ones. Idle ones stay: a client that reuses one
+   * at this moment would take the cut for a failure of its next request.
+   */
+  cutExchanges() {
+    for (const response of this.#responses) response.destroy();
   }
 
   /** @returns {Promise<void>} when the port is free again */
   close() {
     return new Promise((resolve) => {
       this.#server.close(() => resolve());
-      this.cutConnections();
+      for (const socket of this.#sockets) socket.destroy();
     });
   }
 
   async #serve(request, response) {
-    const record = logRequest(this.#requests, request);
+    const record = this.#requestLog.add(request);
+    this.#responses.add(response);
+    response.on('close', () => this.#responses.delete(response));
     response.on('error', () => {});
     response.on('finish', () => {
       record.status = response.statusCode;

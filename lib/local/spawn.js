@@ -3,6 +3,7 @@
 'use strict';
 
 const { spawn } = require('node:child_process');
+const { once } = require('node:events');
 const fs = require('node:fs');
 const net = require('node:net');
 const path = require('node:path');
@@ -76,7 +77,9 @@ function started(child) {
     child.on('error', () => {}); // a signal that fails later; the exit event tells the rest
     return Promise.resolve();
   }
-  return new Promise((_, reject) => child.once('error', reject));
+  return once(child, 'error').then(([error]) => {
+    throw error;
+  });
 }
 
 function openPipes(pipes, stdin) {
