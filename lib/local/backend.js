@@ -56,7 +56,7 @@ class LocalBackend {
     this.#unguard = guardExit((end) => this.#closeSync(end));
     this.apiKey = apiKeys[0];
     Object.defineProperty(this, 'apiKey', { enumerable: false });
-    void pipes.reserve(1); // made while nobody waits for it
+    pipes.warm();
   }
 
   /** Use `startLocalBackend`. */

@@ -24,44 +24,21 @@ class PipePool {
     this.#directory = directory;
   }
 
+  /** Makes the first batch while nobody waits for it. */
+  warm() {
+    void this.#refill();
+  }
+
   /**
-   * Makes sure that `count` pipes can be opened without waiting.
-   * @returns {Promise<boolean>} false: this system has no mkfifo
+   * Takes `count` pipes out of the pool; each must then be opened, which removes its name.
+   * @returns {Promise<string[]|null>} null: this system has no mkfifo
    */
-  async reserve(count) {
+  async take(count) {
     while (this.#available && this.#paths.length < count) await this.#refill();
-    if (this.#available && this.#paths.length - count < LOW_WATER) void this.#refill();
-    return this.#available;
-  }
-
-  /** @returns {{ childFd: number, ownFd: number }} the child writes, the backend reads */
-  openOutput() {
-    return this.#open((name) => {
-      const ownFd = fs.openSync(name, O_RDONLY | O_NONBLOCK);
-      return { ownFd, childFd: openOrClose(name, O_WRONLY, ownFd) };
-    });
-  }
-
-  /** @returns {{ childFd: number, ownFd: number }} the backend writes, the child reads */
-  openInput() {
-    return this.#open((name) => {
-      const holder = fs.openSync(name, O_RDWR); // lets both real ends open without waiting
-      try {
-        const childFd = fs.openSync(name, O_RDONLY);
-        return { childFd, ownFd: openOrClose(name, O_WRONLY | O_NONBLOCK, childFd) };
-      } finally {
-        fs.closeSync(holder);
-      }
-    });
-  }
-
-  #open(opener) {
-    const name = this.#paths.pop();
-    try {
-      return opener(name);
-    } finally {
-      fs.unlinkSync(name);
-    }
+    if (!this.#available) return null;
+    const names = this.#paths.splice(-count);
+    if (this.#paths.length < LOW_WATER) void this.#refill();
+    return names;
   }
 
   #refill() {
@@ -85,6 +62,35 @@ class PipePool {
   }
 }
 
+/** @returns {{ childFd: number, ownFd: number }} the child writes, the backend reads */
+function openOutput(name) {
+  return openAndUnlink(name, () => {
+    const ownFd = fs.openSync(name, O_RDONLY | O_NONBLOCK);
+    return { ownFd, childFd: openOrClose(name, O_WRONLY, ownFd) };
+  });
+}
+
+/** @returns {{ childFd: number, ownFd: number }} the backend writes, the child reads */
+function openInput(name) {
+  return openAndUnlink(name, () => {
+    const holder = fs.openSync(name, O_RDWR); // lets both real ends open without waiting
+    try {
+      const childFd = fs.openSync(name, O_RDONLY);
+      return { childFd, ownFd: openOrClose(name, O_WRONLY | O_NONBLOCK, childFd) };
+    } finally {
+      fs.closeSync(holder);
+    }
+  });
+}
+
+function openAndUnlink(name, open) {
+  try {
+    return open();
+  } finally {
+    fs.rmSync(name, { force: true });
+  }
+}
+
 function openOrClose(name, flags, other) {
   try {
     return fs.openSync(name, flags);
@@ -94,4 +100,4 @@ function openOrClose(name, flags, other) {
   }
 }
 
-module.exports = { PipePool };
+module.exports = { PipePool, openInput, openOutput };

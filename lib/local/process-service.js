@@ -39,7 +39,10 @@ class ProcessService {
 
   /** @returns {{ pid: number, cmd: string, args: string[], tag?: string }[]} for the owner's eyes */
   describe() {
-    return [...this.#running.values()].map(({ pid, config, tag }) => ({ pid, ...config, tag }));
+    return [...this.#running.values()].map(({ pid, config: { cmd, args }, tag }) => ({
+      ...{ pid, cmd, args },
+      ...(tag === undefined ? {} : { tag }),
+    }));
   }
 
   /**

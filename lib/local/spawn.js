@@ -8,6 +8,7 @@ const fs = require('node:fs');
 const net = require('node:net');
 const path = require('node:path');
 const { RpcError } = require('./connect-rpc');
+const { openInput, openOutput } = require('./pipes');
 
 const BASE_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const NODE_DIRECTORY = path.dirname(process.execPath);
@@ -38,8 +39,8 @@ esac
  * @returns {Promise<{ child, stdin, outputs }>} running, or failed with invalid_argument
  */
 async function startProcess({ cmd, args, env, cwd, stdin, pipes }) {
-  const named = await pipes.reserve(3);
-  const opened = named ? openPipes(pipes, stdin) : null;
+  const names = await pipes.take(stdin ? 3 : 2);
+  const opened = names && openPipes(names);
   const stdio = opened
     ? [opened.stdin?.childFd ?? 'ignore', opened.stdout.childFd, opened.stderr.childFd]
     : [stdin ? 'pipe' : 'ignore', 'pipe', 'pipe'];
@@ -82,12 +83,13 @@ function started(child) {
   });
 }
 
-function openPipes(pipes, stdin) {
+/** @param {string[]} names  of stdout, of stderr, and of stdin if it is wanted */
+function openPipes([stdout, stderr, stdin]) {
   const opened = {};
   try {
-    if (stdin) opened.stdin = pipes.openInput();
-    opened.stdout = pipes.openOutput();
-    opened.stderr = pipes.openOutput();
+    opened.stdout = openOutput(stdout);
+    opened.stderr = openOutput(stderr);
+    if (stdin) opened.stdin = openInput(stdin);
     return opened;
   } catch (error) {
     closeOwn(opened);

@@ -1,0 +1,54 @@
+'use strict';
+
+const { DEVELOPMENT_KEY, parseOptions } = require('../../../lib/local/options');
+
+test('defaults suit a test: a free port, a key of the form that old SDKs check', () => {
+  const options = parseOptions();
+  expect(options.port).toBe(0);
+  expect(options.isolation).toBe('auto');
+  expect(options.apiKeys).toEqual([DEVELOPMENT_KEY]);
+  expect(DEVELOPMENT_KEY).toMatch(/^e2b_[0-9a-f]{40}$/);
+});
+
+test.each([
+  [{ apiKey: 'x' }, "unknown option 'apiKey'; did you mean 'apiKeys'?"],
+  [{ statedir: '/x' }, "unknown option 'statedir'; did you mean 'stateDir'?"],
+  [{ limits: { maxSandbox: 1 } }, "unknown limit 'maxSandbox'; did you mean 'maxSandboxes'?"],
+  [{ templates: { a: { cpus: 1 } } }, "did you mean 'cpuCount'?"],
+])('%j is refused with the nearest key', (options, text) => {
+  expect(() => parseOptions(options)).toThrow(
+    expect.objectContaining({ code: 'UNKNOWN_OPTION', message: expect.stringContaining(text) }),
+  );
+});
+
+test.each([{ tls: true }, { envd: '/envd' }, { isolation: 'namespaces' }, { isolation: 'user' }])(
+  '%j says that it is not in this version',
+  (options) => {
+    expect(() => parseOptions(options)).toThrow(
+      expect.objectContaining({
+        code: 'UNSUPPORTED_OPTION',
+        message: expect.stringContaining('not in this version'),
+      }),
+    );
+  },
+);
+
+test.each([
+  { port: -1 },
+  { port: '80' },
+  { isolation: 'docker' },
+  { apiKeys: [] },
+  { apiKeys: [''] },
+  { stateDir: 1 },
+  { limits: { maxSandboxes: 0 } },
+  { limits: null },
+  { templates: ['UPPER'] },
+  { envdVersion: 'new' },
+  { log: 'stderr' },
+])('%j is invalid', (options) => {
+  expect(() => parseOptions(options)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }));
+});
+
+test('templates may be a list of names', () => {
+  expect(parseOptions({ templates: ['a', 'b-c_1'] }).templates).toEqual({ a: {}, 'b-c_1': {} });
+});
