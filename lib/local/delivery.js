@@ -106,7 +106,9 @@ function streamFault(response, fault, vanish) {
   if (fault?.type === 'reset-body') {
     return { afterEvents: 1, take: () => response.write('', () => reset(response)) };
   }
-  if (fault?.type === 'vanish') return { afterEvents: fault.afterEvents ?? 1, take: vanish };
+  if (fault?.type === 'vanish') {
+    return { afterEvents: fault.afterEvents ?? 1, take: () => response.write('', vanish) };
+  }
   if (fault?.type !== 'cut') return null;
   const take = () => {
     if (fault.how === 'end') response.end(HALF_ENVELOPE);

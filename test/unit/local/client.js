@@ -33,7 +33,7 @@ function request(
       response.on('error', settle);
       response.on('end', () => settle(null));
     });
-    if (body && !('content-length' in headers)) {
+    if (body && !('transfer-encoding' in headers)) {
       const bytes = Buffer.from(body);
       outgoing.setHeader('content-length', bytes.length);
       outgoing.end(bytes);
