@@ -1,0 +1,132 @@
+'use strict';
+
+// Looks at sandboxes and says how they are. Looking never prolongs a life: an idle sandbox is asked
+// for at the control plane only; the daemon of one that works is asked for its metrics. Replacing is
+// recovery's business: this file only names who is to be replaced.
+
+const { mapLimited } = require('../policy/limiter');
+const { classify, fleetHealth } = require('./health');
+const { isGone } = require('./results');
+
+/** Looks in flight in one round: a fleet of 100 in ten turns, and no storm. */
+const LOOKS_AT_ONCE = 10;
+
+class HealthMonitor {
+  #core;
+
+  constructor(core) {
+    this.#core = core;
+  }
+
+  /**
+   * One round over the whole fleet: state, statistics, then the event.
+   *
+   * @returns {Promise<{ report: object, condemned: Member[] }>}
+   */
+  async round() {
+    const core = this.#core;
+    const members = core.pool.members().filter(isSteady);
+    const looked = await mapLimited(members, LOOKS_AT_ONCE, (member) => this.examine(member));
+    const findings = looked.filter(({ member }) => core.pool.has(member.id) && isSteady(member));
+    const report = this.#report(findings);
+    core.stats.add('healthChecks');
+    core.stats.setHealthy(report.healthy);
+    core.emit('health:checked', report);
+    return { report, condemned: findings.filter(worthReplacing(core)).map(({ member }) => member) };
+  }
+
+  /**
+   * Looks at one and keeps what was found in its record.
+   *
+   * @param {object} [how] { retry: again as the policy says; a round looks again anyway }
+   * @returns {Promise<object>} { member, presence, live, health, reasons, replace, error }
+   */
+  async examine(member, { retry = false } = {}) {
+    const { presence, live, error } = await this.#look(member, retry);
+    const limits = this.#core.config.get('health');
+    const seen = {
+      presence,
+      uptimeMs: member.uptimeMs,
+      timeoutMs: lifeOf(live) ?? member.spec.timeout * 1000,
+      runs: member.runs,
+      errorRate: member.errorRate,
+      averageLatencyMs: member.averageLatencyMs,
+      idleMs: member.idleMs,
+    };
+    const verdict = classify(seen, limits);
+    if (isSteady(member)) {
+      member.health = verdict.health;
+      member.gone = presence === 'gone';
+      if (presence !== 'unseen') member.status = STATUS[presence];
+    }
+    if (presence === 'unseen') this.#core.fail('health_check', error, member.id);
+    return { member, presence, live, error, seen, ...verdict };
+  }
+
+  async #look(member, retry) {
+    const core = this.#core;
+    // Metrics of one that works; of an idle one the control plane's word alone.
+    const options = core.options({ metrics: member.working });
+    const ask = () => core.native.getE2bSandboxStatus(member.id, options);
+    try {
+      const live = await (retry ? core.retry('get_status', member.id, ask) : ask());
+      return { presence: PRESENCE[live.status] ?? 'ok', live, error: null };
+    } catch (error) {
+      return { presence: isGone(error) ? 'gone' : 'unseen', live: null, error };
+    }
+  }
+
+  #report(findings) {
+    const count = (health) => findings.filter((finding) => finding.health === health).length;
+    const running = findings.filter(({ presence }) => presence === 'ok').length;
+    return {
+      timestamp: new Date(this.#core.clock.now()).toISOString(),
+      totalSandboxes: findings.length,
+      healthy: count('healthy'),
+      degraded: count('degraded'),
+      unhealthy: count('unhealthy'),
+      fleet: fleetHealth(findings.length, running),
+      sandboxes: Object.fromEntries(findings.map((found) => [found.member.id, entryOf(found)])),
+    };
+  }
+}
+
+const PRESENCE = { running: 'ok', stopped: 'paused', error: 'unreachable' };
+const STATUS = { ok: 'running', paused: 'stopped', unreachable: 'error', gone: 'error' };
+
+/** Not one that is being ended or replaced at this moment. */
+function isSteady({ status }) {
+  return status === 'running' || status === 'stopped' || status === 'error';
+}
+
+// Inactive for too long: the cleanup's, which ends it; a replacement would only be idle again.
+function worthReplacing(core) {
+  const inactiveMs = core.config.get('inactivityThreshold');
+  return ({ member, replace }) => replace && (member.busy || member.idleMs <= inactiveMs);
+}
+
+// By the far end's own two time stamps: our clock has no part in it.
+function lifeOf(live) {
+  const life = Date.parse(live?.endsAt) - Date.parse(live?.startedAt);
+  return Number.isFinite(life) && life > 0 ? life : null;
+}
+
+function entryOf({ member, presence, live, seen, health, reasons }) {
+  return {
+    sandboxId: member.id,
+    name: member.spec.name,
+    status: presence === 'unseen' ? 'error' : STATUS[presence],
+    health,
+    reasons,
+    uptime: Math.round(seen.uptimeMs) / 1000,
+    memoryUsage: live?.memoryUsage ?? null,
+    cpuUsage: live?.cpuUsage ?? null,
+    errorRate: member.errorRate,
+    averageLatencyMs: member.averageLatencyMs,
+    executionCount: member.executionCount,
+    agentCount: member.agentCount,
+    lastActivity: member.lastUsed,
+  };
+}
+
+module.exports = { HealthMonitor, isSteady };

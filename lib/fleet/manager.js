@@ -1,0 +1,367 @@
+'use strict';
+
+// SandboxManager: the public face of the fleet. Each method checks what it is given, hands it to the
+// file that owns the matter, and turns the end into a result object; none of them rejects for a
+// failure. Nothing is sent from here and no state is kept here but the background loops.
+//
+// Order, always: state, then event, then promise. For one sandbox events come as
+//   sandbox:created (agent:deployed agent:signal* agent:completed | strategy:executed)* sandbox:terminated
+// and a recovery as sandbox:terminated (old), sandbox:created (new), agent:deployed*, recovery:success.
+
+const { SafeEmitter } = require('../events');
+const { ConflictError } = require('../errors');
+const { Agents, agentRequest } = require('./agents');
+const { cleanupRound } = require('./cleanup');
+const { ManagerConfig } = require('./config');
+const { FleetCore } = require('./core');
+const { createSpec } = require('./create-spec');
+const { Creation } = require('./creation');
+const { Handout } = require('./handout');
+const { HealthMonitor } = require('./health-monitor');
+const { Loop } = require('./loop');
+const { MemberView } = require('./member-view');
+const { Recovery } = require('./recovery');
+const { scaleUp } = require('./scale');
+const { shutDown } = require('./shutdown');
+const { Strategies, strategyPlan } = require('./strategies');
+const { Watch } = require('./watch');
+
+class SandboxManager extends SafeEmitter {
+  #config;
+  #core;
+  #creation;
+  #monitor;
+  #agents;
+  #strategies;
+  #recovery;
+  #watch;
+  #handout;
+  #healthLoop;
+  #cleanupLoop;
+  #shutdown = null;
+
+  /**
+   * @param {object} [config] all optional; ms unless said:
+   *   maxPoolSize 10 (1 to 100), healthCheckInterval 30,000 (0: off), autoRecovery true,
+   *   retryAttempts 3 (calls in all), retryDelay 1,000, cleanupInterval 300,000 (0: off),
+   *   inactivityThreshold 3,600,000, maxConcurrentCreations 5, healthCheckBypassMs 500,
+   *   shutdownGraceMs 5,000, keepAlive false, health { thresholds }, owner, data, clock;
+   *   and how to reach E2B: apiKey, apiUrl, sandboxUrl, domain, ca, proxy, headers, requestTimeoutMs
+   * @throws {InvalidArgumentError} UNKNOWN_OPTION, INVALID_ARGUMENT
+   */
+  constructor(config) {
+    super();
+    this.#config = new ManagerConfig(config);
+    const core = new FleetCore(this.#config, (name, payload) =>
+      payload === undefined ? this.emit(name) : this.emit(name, payload),
+    );
+    this.#core = core;
+    this.#creation = new Creation(core);
+    this.#monitor = new HealthMonitor(core);
+    this.#agents = new Agents(core, (member) => this.#watch.verify(member));
+    this.#strategies = new Strategies(core);
+    this.#recovery = new Recovery(core, this.#creation, this.#agents);
+    this.#watch = new Watch(core, this.#monitor, this.#recovery);
+    this.#handout = new Handout(core, this.#creation, this.#monitor);
+    this.#healthLoop = new Loop(core.clock, () => this.#healthRound({ wait: false }));
+    this.#cleanupLoop = new Loop(core.clock, () => this.cleanup());
+
+    /** The configuration; an assignment is checked and takes effect at once. */
+    this.config = this.#config.facade((name) => this.#reconfigured(name));
+    /** The ten statistics, always current. */
+    this.stats = core.stats.facade();
+    /** All live sandboxes: id to record, read-only, always current. */
+    this.activeSandboxes = new MemberView(() => core.pool.members());
+    /** The idle ones among them. */
+    this.sandboxPool = new MemberView(() => core.pool.idle());
+    this._startHealthMonitoring();
+    this._startCleanupTask();
+  }
+
+  /** The timer of the health rounds; null when stopped. */
+  get _healthMonitoringInterval() {
+    return this.#healthLoop.timer;
+  }
+
+  /** The timer of the cleanup rounds; null when stopped. */
+  get _cleanupInterval() {
+    return this.#cleanupLoop.timer;
+  }
+
+  /**
+   * Creates a sandbox; it is idle in the pool afterwards.
+   *
+   * @param {object} [config] { name, template 'base', timeout 3600 (s), memoryMb, cpuCount, env,
+   *   metadata, autoPause, allowInternetAccess }
+   * @param {{ signal?: AbortSignal }} [options]
+   * @returns {Promise<object>} { success, sandboxId, sandbox, message }; CAPACITY at once when full;
+   *   `outcome: 'unknown'` when nobody can say whether a sandbox was made
+   */
+  createTradingSandbox(config, { signal } = {}) {
+    return this.#answer('create_sandbox', null, async () => {
+      const spec = this.#spec(config);
+      const member = await this.#creation.create(spec, this.#core.pool.reserve(), { signal });
+      const message = `Sandbox ${spec.name} created`;
+      return { sandboxId: member.id, sandbox: member.record(), message };
+    });
+  }
+
+  /**
+   * An idle sandbox made from the same config (all but the name), looked at before it is handed out;
+   * else a new one. It is taken until releaseSandbox.
+   *
+   * @param {object} [config] as createTradingSandbox
+   * @param {{ signal?: AbortSignal }} [options]
+   * @returns {Promise<object>} { success, sandboxId, sandbox, reused }
+   */
+  getOrCreateSandbox(config, { signal } = {}) {
+    return this.#answer('create_sandbox', null, async () => {
+      const { member, reused } = await this.#handout.get(this.#spec(config), signal);
+      return { sandboxId: member.id, sandbox: member.record(), reused };
+    });
+  }
+
+  /**
+   * Puts a sandbox back that getOrCreateSandbox took; also when it was replaced in between. Harmless
+   * for one that is not taken.
+   *
+   * @param {string} sandboxId
+   * @returns {Promise<object>} { success, sandboxId, sandbox, message }
+   */
+  releaseSandbox(sandboxId) {
+    return this.#answer('release_sandbox', sandboxId, async () => {
+      const member = this.#core.pool.follow(sandboxId);
+      member.taken = false;
+      member.touch();
+      const message = `Sandbox ${member.id} is back in the pool`;
+      return { sandboxId: member.id, sandbox: member.record(), message };
+    });
+  }
+
+  /**
+   * Starts an agent; resolves at its first line. It runs on: `agent:signal` and `agent:completed`
+   * tell how, and recovery starts it again if its sandbox dies.
+   *
+   * @param {string} sandboxId
+   * @param {string} agentType 'momentum', ...
+   * @param {string[]} symbols
+   * @param {object|string} [params] the strategy's parameters, as an object or as JSON; beside them
+   *   data, paceMs, timeout (300 s), env, useGpu
+   * @param {{ signal?: AbortSignal }} [options] gives up the start
+   * @returns {Promise<object>} { success, sandboxId, agentType, agentId, symbols, pid, sample }
+   */
+  deployAgent(sandboxId, agentType, symbols, params, { signal } = {}) {
+    return this.#answer('deploy_agent', sandboxId, async () => {
+      const member = this.#usable(sandboxId);
+      const request = agentRequest(agentType, symbols, params, this.#config.get('data'));
+      const { handle, agentId } = await this.#watch.over(member, () =>
+        this.#agents.deploy(member, request, signal),
+      );
+      const { pid, sample } = handle;
+      const told = { agentType: handle.agentType, agentId, symbols: handle.symbols };
+      return { sandboxId: member.id, ...told, pid, sample: sample ?? false, status: 'running' };
+    });
+  }
+
+  /**
+   * Runs a strategy to its end: an agent program by its name (`params.symbols`, and the parameters
+   * of deployAgent), or a command: `params.command` (with args, cwd, env, user, stdin), else
+   * `strategy` itself as a line for the shell. `params.timeout` is 300 s.
+   *
+   * @param {string} sandboxId
+   * @param {string} strategy
+   * @param {object|string} [params]
+   * @param {{ signal?: AbortSignal }} [options]
+   * @returns {Promise<object>} { success, sandboxId, strategy, output, stderr, exitCode, durationMs }
+   *   and of an agent agentId, signals, summary, sample. Not ending with 0 is a failure
+   *   (NON_ZERO_EXIT, AGENT_FAILED, TIMEOUT) that has the output too
+   */
+  executeStrategy(sandboxId, strategy, params, { signal } = {}) {
+    return this.#answer('execute_strategy', sandboxId, async () => {
+      const member = this.#usable(sandboxId);
+      const plan = strategyPlan(strategy, params, this.#config.get('data'));
+      const ran = await this.#watch.over(member, () =>
+        this.#strategies.execute(member, plan, signal),
+      );
+      return { sandboxId: member.id, strategy, ...ran };
+    });
+  }
+
+  /**
+   * Looks at every sandbox, idle ones through the control plane only, and replaces the ones that
+   * need it (`autoRecovery`); resolves when that is done.
+   *
+   * @returns {Promise<object>} { success, health: { timestamp, totalSandboxes, healthy, degraded,
+   *   unhealthy, fleet: { status, score }, sandboxes: { id: { status, health, reasons, ... } } },
+   *   recoveries: [{ success, oldId, newId }] }
+   */
+  monitorHealth() {
+    return this.#healthRound({ wait: true });
+  }
+
+  #healthRound({ wait }) {
+    return this.#answer('health_check', null, async () => {
+      const { report, condemned } = await this.#monitor.round();
+      const recoveries = this.#watch.heal(condemned);
+      return { health: report, recoveries: wait ? await Promise.all(recoveries) : [] };
+    });
+  }
+
+  /**
+   * Ends the sandboxes that nobody has used for `inactivityThreshold`.
+   *
+   * @returns {Promise<object>} { success, cleanup: { timestamp, checked, terminated, failed,
+   *   freed: { memory (MB), cpu } } }
+   */
+  cleanup() {
+    return this.#answer('cleanup', null, async () => ({ cleanup: await cleanupRound(this.#core) }));
+  }
+
+  /**
+   * Creates sandboxes, in parallel, until there are `target`, at most maxPoolSize.
+   *
+   * @param {number} target
+   * @param {object} [config] as createTradingSandbox; the names get a number
+   * @param {{ signal?: AbortSignal }} [options]
+   * @returns {Promise<object>} { success, created, failed, currentCount, message, errors: texts };
+   *   success is false when none could be created
+   */
+  scaleUp(target, config, { signal } = {}) {
+    return this.#answer('scale_up', null, async () => {
+      const base = this.#spec(config);
+      const named = config?.name === undefined ? null : base.name;
+      const specOf = (index) =>
+        this.#spec({ ...config, ...(named === null ? {} : { name: `${named}-${index + 1}` }) });
+      const { errors, ...scaled } = await scaleUp(
+        this.#core,
+        this.#creation,
+        target,
+        specOf,
+        signal,
+      );
+      const failures = errors.map((error) => this.#core.fail('create_sandbox', error));
+      const answer = { ...scaled, errors: failures.map(({ error }) => error) };
+      const nothing = scaled.created === 0 && failures.length > 0;
+      return nothing ? { ...failures[0], ...answer } : answer;
+    });
+  }
+
+  /**
+   * What we know of a sandbox and what the far end says now; metrics only of one that works.
+   *
+   * @param {string} sandboxId
+   * @returns {Promise<object>} { success, sandboxId, sandbox, health, reasons, status: SandboxStatus }
+   */
+  getSandboxStatus(sandboxId) {
+    return this.#answer('get_status', sandboxId, async () => {
+      const member = this.#core.pool.get(sandboxId);
+      const found = await this.#monitor.examine(member, { retry: true });
+      if (found.live === null) {
+        if (found.replace) this.#watch.heal([member]);
+        throw found.error;
+      }
+      const { live, health, reasons } = found;
+      return { sandboxId: member.id, sandbox: member.record(), health, reasons, status: live };
+    });
+  }
+
+  /** @returns {object} { success, count, sandboxes: records } */
+  listSandboxes() {
+    const sandboxes = this.#core.pool.members().map((member) => member.record());
+    return { success: true, count: sandboxes.length, sandboxes };
+  }
+
+  /** @returns {object} { success, stats: the ten, config: what may be shown of it } */
+  getStats() {
+    return { success: true, stats: this.#core.stats.snapshot(), config: this.#config.snapshot() };
+  }
+
+  /** Stops the background loops; sandboxes stay. @returns {{ success: true, message: string }} */
+  stop() {
+    this.#healthLoop.stop();
+    this.#cleanupLoop.stop();
+    return { success: true, message: 'Background tasks stopped' };
+  }
+
+  /**
+   * Ends everything: the loops, what is under way (after `shutdownGraceMs`), every sandbox. Methods
+   * called afterwards answer CLOSED.
+   *
+   * @returns {Promise<object>} { success, terminated, failed: ids that may still run, message }; a
+   *   second call gets the same promise
+   */
+  shutdown() {
+    this.#shutdown ??= this.#end();
+    return this.#shutdown;
+  }
+
+  async #end() {
+    this.stop();
+    const result = await shutDown(this.#core, this.#creation);
+    this.emit('shutdown');
+    return result;
+  }
+
+  async [Symbol.asyncDispose]() {
+    await this.shutdown();
+  }
+
+  /**
+   * Replaces a sandbox now: the old one ended by force, a new one from the same config in its place,
+   * the agents that were still running started again.
+   *
+   * @param {string} sandboxId
+   * @returns {Promise<object>} { success, oldId, newId, agents }
+   */
+  _attemptRecovery(sandboxId) {
+    return this.#recovery.recover(sandboxId);
+  }
+
+  /** (Re)starts the health rounds, every `healthCheckInterval`. */
+  _startHealthMonitoring() {
+    this.#start(this.#healthLoop, 'healthCheckInterval');
+  }
+
+  /** (Re)starts the cleanup rounds, every `cleanupInterval`. */
+  _startCleanupTask() {
+    this.#start(this.#cleanupLoop, 'cleanupInterval');
+  }
+
+  #start(loop, key) {
+    if (!this.#core.closed) loop.start(this.#config.get(key), this.#config.get('keepAlive'));
+  }
+
+  // A loop that was stopped stays stopped.
+  #reconfigured(name) {
+    const restarts = (loop, key) => loop.timer !== null && (name === key || name === 'keepAlive');
+    if (restarts(this.#healthLoop, 'healthCheckInterval')) this._startHealthMonitoring();
+    if (restarts(this.#cleanupLoop, 'cleanupInterval')) this._startCleanupTask();
+  }
+
+  #spec(config) {
+    return createSpec(config, () => `trading-${this.#core.clock.token().slice(0, 8)}`);
+  }
+
+  /** @throws {NotFoundError|ConflictError} for one that is unknown, or about to end */
+  #usable(sandboxId) {
+    const member = this.#core.pool.get(sandboxId);
+    if (member.status !== 'recovering' && member.status !== 'terminating') return member;
+    const what = member.status === 'recovering' ? 'being replaced' : 'being terminated';
+    throw new ConflictError(`sandbox '${member.id}' is ${what}`, { sandboxId: member.id });
+  }
+
+  /** Runs a method's work; whatever happens becomes a result. */
+  #answer(type, sandboxId, work) {
+    const answer = async () => {
+      try {
+        this.#core.checkOpen();
+        return { success: true, ...(await work()) };
+      } catch (error) {
+        return this.#core.fail(type, error, sandboxId);
+      }
+    };
+    return this.#core.track(answer());
+  }
+}
+
+module.exports = { SandboxManager };

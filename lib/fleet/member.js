@@ -1,0 +1,146 @@
+'use strict';
+
+// One sandbox as the manager knows it: what it was made from, who uses it, how it fared. Holds
+// state and answers questions about it; sends nothing and emits nothing. `record()` is the only form
+// in which it leaves the manager: without the values of its environment.
+
+/** Latencies kept to average over: enough to be steady, few enough to forget an old incident. */
+const LATENCY_SAMPLES = 20;
+
+class Member {
+  /** Set by getOrCreateSandbox until releaseSandbox. */
+  taken = false;
+  /** The agents running in it, by agentId. */
+  agents = new Map();
+  /** 'running', 'stopped' (paused), 'error' (unreachable or gone), 'terminating', 'recovering' */
+  status = 'running';
+  health = 'healthy';
+  /** The far end said that there is none, and nobody has replaced it. */
+  gone = false;
+  /** Executions, of commands and strategies, whatever their end. */
+  executionCount = 0;
+  /** Agents ever deployed here. */
+  agentCount = 0;
+  /** Failed operations, also those that never reached the sandbox. */
+  errorCount = 0;
+  /** Work that reached the sandbox, and how much of it failed: the error rate. */
+  runs = 0;
+  failures = 0;
+
+  #work = 0;
+  #latencies = [];
+  #clock;
+
+  /**
+   * @param {object} sandbox { sandboxId, name, template, createdAt, endsAt, ... } as C answered it
+   * @param {object} spec what it was made from
+   * @param {object} clock
+   * @param {number} bornAt clock.steady() at the moment when its creation was asked for
+   */
+  constructor(sandbox, spec, clock, bornAt) {
+    this.#clock = clock;
+    this.id = sandbox.sandboxId;
+    this.spec = spec;
+    this.url = sandbox.url ?? null;
+    this.cpuCount = sandbox.cpuCount ?? spec.cpuCount;
+    this.memoryMb = sandbox.memoryMb ?? spec.memoryMb;
+    this.created = new Date(clock.now()).toISOString();
+    this.bornAt = bornAt;
+    this.touch();
+  }
+
+  /** Used just now. */
+  touch() {
+    this.lastUsed = new Date(this.#clock.now()).toISOString();
+    this.lastUsedAt = this.#clock.steady();
+  }
+
+  /** Takes over when another was used last: a replacement is as inactive as what it replaces. */
+  inheritUse({ lastUsed, lastUsedAt }) {
+    this.lastUsed = lastUsed;
+    this.lastUsedAt = lastUsedAt;
+  }
+
+  /** Work in flight, or an agent running, or taken by somebody. */
+  get busy() {
+    return this.taken || this.working;
+  }
+
+  get working() {
+    return this.#work > 0 || this.agents.size > 0;
+  }
+
+  /** In the pool: alive, and nobody has to do with it. */
+  get idle() {
+    return !this.busy && this.status === 'running';
+  }
+
+  get uptimeMs() {
+    return this.#clock.steady() - this.bornAt;
+  }
+
+  get idleMs() {
+    return this.working && !this.gone ? 0 : this.#clock.steady() - this.lastUsedAt;
+  }
+
+  get errorRate() {
+    return this.runs === 0 ? 0 : this.failures / this.runs;
+  }
+
+  /** @returns {number|null} null without a sample */
+  get averageLatencyMs() {
+    const n = this.#latencies.length;
+    return n === 0 ? null : this.#latencies.reduce((sum, ms) => sum + ms, 0) / n;
+  }
+
+  /** A round trip to the sandbox, without the run time of what was started there. */
+  addLatency(ms) {
+    this.#latencies.push(ms);
+    if (this.#latencies.length > LATENCY_SAMPLES) this.#latencies.shift();
+  }
+
+  /** Counts work that reached the sandbox. */
+  addRun(succeeded) {
+    this.runs++;
+    if (!succeeded) this.failures++;
+    this.touch();
+  }
+
+  /** Does `work` as work in flight here. */
+  async during(work) {
+    this.#work++;
+    this.touch();
+    try {
+      return await work();
+    } finally {
+      this.#work--;
+      this.touch();
+    }
+  }
+
+  /** The record of EVT-01: a plain copy; of the environment the names alone. */
+  record() {
+    return {
+      id: this.id,
+      name: this.spec.name,
+      template: this.spec.template,
+      timeout: this.spec.timeout,
+      memoryMb: this.memoryMb,
+      cpuCount: this.cpuCount,
+      envKeys: Object.keys(this.spec.env),
+      metadata: { ...this.spec.metadata },
+      url: this.url,
+      created: this.created,
+      lastUsed: this.lastUsed,
+      status: this.status,
+      state: this.busy ? 'busy' : 'idle',
+      health: this.health,
+      agentCount: this.agentCount,
+      runningAgents: this.agents.size,
+      executionCount: this.executionCount,
+      errorCount: this.errorCount,
+    };
+  }
+}
+
+module.exports = { Member };

@@ -1,0 +1,112 @@
+'use strict';
+
+// Replaces a sandbox: ends the old one by force, makes another from the same spec in its place, and
+// starts the agents again that were still running. One at a time for each sandbox. What could not be
+// replaced keeps its place and is tried again at the next health rounds, a bounded number of times.
+
+const { decision } = require('../debug');
+const { ConflictError } = require('../errors');
+const { withDetails } = require('./results');
+
+/** Rounds in which a replacement is tried before the place is given up. */
+const MAX_ROUNDS = 5;
+
+class Recovery {
+  #core;
+  #creation;
+  #agents;
+  #running = new Map();
+
+  constructor(core, creation, agents) {
+    this.#core = core;
+    this.#creation = creation;
+    this.#agents = agents;
+  }
+
+  /**
+   * @param {string} id of a sandbox of the fleet, or of one that was lost
+   * @returns {Promise<object>} { success: true, oldId, newId, agents } or a failure; never rejects
+   */
+  recover(id) {
+    let running = this.#running.get(id);
+    if (running === undefined) {
+      running = this.#recover(id).finally(() => this.#running.delete(id));
+      this.#running.set(id, running);
+      this.#core.track(running);
+    }
+    return running;
+  }
+
+  async #recover(id) {
+    const core = this.#core;
+    try {
+      core.checkOpen();
+      if (!core.pool.lost().includes(id)) core.pool.get(id);
+    } catch (error) {
+      return core.fail('recovery', error, id);
+    }
+    core.stats.add('recoveryAttempts');
+    decision('recovery', { sandboxId: id });
+    try {
+      const { facts, place } = core.pool.reclaim(id) ?? (await this.#retire(core.pool.get(id)));
+      const member = await this.#replace(id, facts, place);
+      await this.#redeploy(member, facts);
+      core.emit('recovery:success', { oldId: id, newId: member.id });
+      return { success: true, oldId: id, newId: member.id, agents: facts.agents.length };
+    } catch (error) {
+      const result = core.fail('recovery', error, id);
+      core.emit('recovery:failed', { sandboxId: id, error });
+      return result;
+    }
+  }
+
+  /** Ends the old one; from its first line on nobody else can use it. */
+  async #retire(member) {
+    const facts = {
+      spec: member.spec,
+      agents: [...member.agents.values()].map(({ request }) => request),
+      taken: member.taken,
+      lastUsed: member.lastUsed,
+      lastUsedAt: member.lastUsedAt,
+      rounds: 0,
+    };
+    const place = await this.#core.terminate(member, 'recovery', { keepPlace: true });
+    if (place !== null) return { facts, place };
+    const message = `sandbox '${member.id}' was ended by somebody else while it was replaced`;
+    throw new ConflictError(message, { sandboxId: member.id });
+  }
+
+  async #replace(oldId, facts, place) {
+    const { pool } = this.#core;
+    // The place is ours to free: between a failed creation and the next round nobody may take it.
+    const held = { fill: place.fill, free() {} };
+    const prepare = (member) => {
+      member.taken = true; // until its agents run
+      member.inheritUse(facts);
+      pool.replaced(oldId, member.id);
+    };
+    try {
+      return await this.#creation.create(facts.spec, held, { prepare });
+    } catch (error) {
+      const rounds = facts.rounds + 1;
+      if (rounds < MAX_ROUNDS && !this.#core.closed) {
+        pool.lose(oldId, { ...facts, rounds }, place);
+      } else {
+        place.free();
+      }
+      throw error;
+    }
+  }
+
+  async #redeploy(member, { agents, taken }) {
+    const deployed = await Promise.allSettled(
+      agents.map((request) => this.#agents.deploy(member, request)),
+    );
+    member.taken = taken;
+    const failed = deployed.filter(({ status }) => status === 'rejected');
+    for (const { reason } of failed) this.#core.fail('deploy_agent', reason, member.id);
+    if (failed.length > 0) throw withDetails(failed[0].reason, { newId: member.id });
+  }
+}
+
+module.exports = { Recovery };

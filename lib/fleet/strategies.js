@@ -1,0 +1,177 @@
+'use strict';
+
+// A strategy run to its end in a sandbox: one of the agent programs, or any command. Its output is
+// in the result whether it succeeded or not. It is never run twice: only a start that certainly did
+// not happen is tried again.
+
+const { ProcessExitError, TimeoutError } = require('../errors');
+const { checkOptions, checkString, parseObject } = require('../options');
+const { linkSignals } = require('../policy/signals');
+const { agentRequest, endingError, reached, tail } = require('./agents');
+const { withDetails } = require('./results');
+
+/** Seconds that a strategy may take when nobody says. */
+const DEFAULT_TIMEOUT = 300;
+
+const COMMAND_KEYS = [
+  'command',
+  'args',
+  'timeout',
+  'cwd',
+  'env',
+  'user',
+  'stdin',
+  'maxOutputBytes',
+];
+
+/**
+ * What is to be run. `params.command` is run as it stands and `strategy` is its label; otherwise a
+ * strategy that is the name of an agent (or comes with symbols) is that agent; anything else is
+ * itself the command, a line for the shell.
+ *
+ * @returns {{ strategy: string, shown: object, command: object|null, agent: object|null }}
+ * @throws {InvalidArgumentError}
+ */
+function strategyPlan(strategy, params, data) {
+  checkString(strategy, 'strategy');
+  const given = parseObject(params ?? {}, 'params');
+  const shown = shownParams(given);
+  const isAgent =
+    given.command === undefined && (given.symbols !== undefined || isAgentType(strategy));
+  if (isAgent) {
+    const { symbols, ...rest } = given;
+    const agent = agentRequest(
+      strategy,
+      symbols ?? [],
+      { timeout: DEFAULT_TIMEOUT, ...rest },
+      data,
+    );
+    return { strategy, shown, agent, command: null };
+  }
+  checkOptions(given, COMMAND_KEYS, `the command of executeStrategy('${strategy.slice(0, 40)}')`);
+  const { command = strategy, args, timeout = DEFAULT_TIMEOUT, ...options } = given;
+  return { strategy, shown, agent: null, command: { command, args, timeout, options } };
+}
+
+function isAgentType(name) {
+  // Lazily: the programs are read from disk.
+  const { resolveAgentType } = require('../agents');
+  try {
+    resolveAgentType(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+// What an event may show: environment and input by name and size alone, prices by symbol.
+function shownParams({ env, stdin, data, ...rest }) {
+  const shown = { ...rest };
+  if (env !== undefined) shown.envKeys = Object.keys(env ?? {});
+  if (stdin !== undefined) shown.stdinBytes = stdin === null ? 0 : Buffer.byteLength(stdin);
+  if (data !== undefined && typeof data === 'object') shown.dataSymbols = Object.keys(data ?? {});
+  return shown;
+}
+
+class Strategies {
+  #core;
+
+  constructor(core) {
+    this.#core = core;
+  }
+
+  /**
+   * @param {Member} member
+   * @param {object} plan of strategyPlan
+   * @param {AbortSignal} [signal] gives up; a process that runs is left to its deadline
+   * @returns {Promise<object>} what the result shows: output, exitCode, ...
+   * @throws {E2bError} with the output among its details
+   */
+  async execute(member, plan, signal) {
+    const core = this.#core;
+    const calling = linkSignals(core.aborting, signal);
+    try {
+      const ran = await member.during(() =>
+        plan.agent
+          ? this.#runAgent(member, plan.agent, calling.signal)
+          : this.#runCommand(member, plan.command, calling.signal),
+      );
+      member.executionCount++;
+      member.addRun(true);
+      core.stats.add('strategiesExecuted');
+      const { strategy, shown } = plan;
+      core.emit('strategy:executed', { sandboxId: member.id, strategy, params: shown });
+      return ran;
+    } catch (error) {
+      if (reached(error)) {
+        member.executionCount++;
+        member.addRun(false);
+      }
+      throw error;
+    } finally {
+      calling.unlink();
+    }
+  }
+
+  async #runAgent(member, request, signal) {
+    const { agentType, symbols, strategyParams, useGpu, options } = request;
+    const core = this.#core;
+    const run = await core.retry(
+      'execute_strategy',
+      member.id,
+      () =>
+        core.native.runE2bAgent(
+          member.id,
+          agentType,
+          symbols,
+          strategyParams,
+          useGpu,
+          core.options({ ...options, signal }),
+        ),
+      signal,
+    );
+    if (run.status !== 'completed') throw endingError(run);
+    const { agentId, signals, summary, exitCode, stderr, durationMs, gpuUsed, sample } = run;
+    const answer = { agentId, agentType: run.agentType, symbols: run.symbols, signals, summary };
+    return { output: run.stdout, stderr, exitCode, durationMs, gpuUsed, sample, ...answer };
+  }
+
+  // Started in the background, so that the round trip is known apart from the command's run time.
+  async #runCommand(member, { command, args, timeout, options }, signal) {
+    const core = this.#core;
+    const handle = await core.retry(
+      'execute_strategy',
+      member.id,
+      async () => {
+        const askedAt = core.clock.steady();
+        const started = await core.native.executeE2bProcess(
+          member.id,
+          command,
+          args,
+          timeout,
+          true,
+          core.options({ ...options, signal, background: true }),
+        );
+        member.addLatency(core.clock.steady() - askedAt);
+        return started;
+      },
+      signal,
+    );
+    const result = await handle.done;
+    const { exitCode, signal: killedBy, stdout, stderr, truncated, durationMs } = result;
+    const answer = { output: stdout, stderr, exitCode, signal: killedBy, truncated, durationMs };
+    if (!result.timedOut && exitCode === 0) return answer;
+    throw withDetails(exitError(member.id, result, timeout), answer);
+  }
+}
+
+function exitError(sandboxId, { timedOut, exitCode, signal, stderr }, timeout) {
+  const fields = { sandboxId, outcome: 'interrupted' };
+  if (timedOut) {
+    return new TimeoutError(`the command was killed at its deadline of ${timeout} s`, fields);
+  }
+  const how = exitCode === null || exitCode < 0 ? `by ${signal}` : `with exit code ${exitCode}`;
+  return new ProcessExitError(`the command ended ${how}${tail(stderr)}`, fields);
+}
+
+module.exports = { Strategies, strategyPlan };
