@@ -2,38 +2,41 @@
 
 // lib/events.js: listeners cannot hurt whoever emits.
 
-const { once, errorMonitor } = require('node:events');
+const { errorMonitor } = require('node:events');
 const { SafeEmitter } = require('../../../lib/events');
 
 test('error without a listener is not thrown', () => {
   expect(new SafeEmitter().emit('error', new Error('x'))).toBe(false);
 });
 
-test('the listeners after one that throws are called, and what it threw is a warning', async () => {
+// jest's `process` is a copy whose 'warning' event never comes; the call is what can be seen.
+let warnings;
+beforeEach(() => {
+  warnings = jest.spyOn(process, 'emitWarning').mockImplementation(() => {});
+});
+afterEach(() => warnings.mockRestore());
+
+test('the listeners after one that throws are called, and what it threw is a warning', () => {
   const emitter = new SafeEmitter();
   const called = [];
   emitter.on('a', () => {
     throw new Error('listener broke');
   });
   emitter.on('a', (...args) => called.push(args));
-  const warned = once(process, 'warning');
   expect(emitter.emit('a', 1, 2)).toBe(true);
   expect(called).toEqual([[1, 2]]);
-  const [warning] = await warned;
-  expect(warning.name).toBe('ListenerWarning');
-  expect(warning.message).toBe("a listener of 'a' threw: listener broke");
-  expect(warning.detail).toContain('events.test.js');
+  expect(warnings).toHaveBeenCalledWith("a listener of 'a' threw: listener broke", {
+    type: 'ListenerWarning',
+    detail: expect.stringContaining('events.test.js'),
+  });
 });
 
 test('what an async listener rejects with is a warning too', async () => {
   const emitter = new SafeEmitter();
-  emitter.on('a', async () => {
-    throw new Error('later');
-  });
-  const warned = once(process, 'warning');
+  emitter.on('a', () => Promise.reject(new Error('later')));
   emitter.emit('a');
-  const [warning] = await warned;
-  expect(warning.message).toBe("a listener of 'a' threw: later");
+  await new Promise(setImmediate);
+  expect(warnings).toHaveBeenCalledWith("a listener of 'a' threw: later", expect.anything());
 });
 
 test('once is called once, this is the emitter, a listener may remove others', () => {
