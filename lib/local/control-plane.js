@@ -208,8 +208,9 @@ class ControlPlane {
   }
 
   #alias({ name }) {
-    const template = this.#templates.find(decodeURIComponent(name));
-    if (!template) throw new HttpError(404, `template '${decodeURIComponent(name)}' not found`);
+    const alias = decodeSegment(name);
+    const template = this.#templates.find(alias);
+    if (!template) throw new HttpError(404, `template '${alias}' not found`);
     return json(200, { templateID: template.templateId, public: true });
   }
 
@@ -306,6 +307,14 @@ const LATER = [
 
 function compile(path) {
   return new RegExp(`^${path.replaceAll(/:(\w+)/g, '(?<$1>[^/]+)')}$`);
+}
+
+function decodeSegment(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new HttpError(400, `validation error: malformed path segment '${text}'`);
+  }
 }
 
 function assertSandboxId(id) {

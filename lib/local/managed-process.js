@@ -155,6 +155,15 @@ class ManagedProcess {
     stream.finish({ code: 'deadline_exceeded', message: 'context deadline exceeded' });
   }
 
+  /** Kills the process and what stayed in its group: all that can be done without /proc. */
+  killGroup() {
+    try {
+      process.kill(-this.pid, 'SIGKILL');
+    } catch {
+      // The group is gone already.
+    }
+  }
+
   /** Lets go of everything when the sandbox is gone. */
   dispose() {
     clearTimeout(this.#deadline);

@@ -125,7 +125,10 @@ class ProcessService {
 
   /** Lets go of all processes when the sandbox is gone; the reaper kills them. */
   dispose() {
-    for (const managed of this.#running.values()) managed.dispose();
+    for (const managed of this.#running.values()) {
+      if (!this.#host.table.available) managed.killGroup();
+      managed.dispose();
+    }
     for (const { timer } of this.#ended.values()) clearTimeout(timer);
     this.#running.clear();
     this.#ended.clear();

@@ -54,6 +54,11 @@ class ProcessTable {
     return this.#prefix + sandboxId;
   }
 
+  /** @returns {boolean} false: this system has no /proc, and processes can be found by group only */
+  get available() {
+    return ownStart > 0;
+  }
+
   /** Remembers a process that was just started, before its environment can be read. */
   track(pid, sandboxId) {
     const stat = readStat(pid);

@@ -47,7 +47,11 @@ class Registry {
     const prepared = sandbox.prepare();
     this.#creating.add(prepared);
     try {
-      await prepared;
+      await prepared.catch((error) => {
+        throw new HttpError(500, `the sandbox's files cannot be made: ${error.message}`, {
+          errorCode: 'sandbox_create_failed',
+        });
+      });
       sandbox.startedAt = Date.now();
       sandbox.endAt = sandbox.startedAt + timeoutSeconds * 1000;
       this.#sandboxes.set(id, sandbox);
@@ -108,7 +112,8 @@ class Registry {
 
   /** For an exit listener: kills without waiting for the event loop. */
   killAllSync() {
-    for (const sandbox of this.#sandboxes.values()) sandbox.closed = true;
+    for (const sandbox of this.#sandboxes.values()) sandbox.cut();
+    this.#sandboxes.clear();
     return this.#host.reaper.killAllSync();
   }
 

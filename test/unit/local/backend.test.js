@@ -1,0 +1,152 @@
+'use strict';
+
+const { execFile } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { promisify } = require('node:util');
+const { startLocalBackend } = require('../../../lib/local');
+const { RequestLog } = require('../../../lib/local/request-log');
+const { Client } = require('./client');
+
+const LOCAL = path.join(__dirname, '../../../lib/local');
+const open = new Set();
+
+async function start(options) {
+  const backend = await startLocalBackend({ isolation: 'none', ...options });
+  open.add(backend);
+  return backend;
+}
+
+afterEach(async () => {
+  await Promise.all([...open].map((backend) => backend.close()));
+  open.clear();
+});
+
+test('the environment of a client is three variables', async () => {
+  const backend = await start({ apiKeys: ['e2b_aa', 'e2b_bb'] });
+  expect(backend.url).toMatch(/^http:\/\/127\.0\.0\.1:\d+$/);
+  expect(backend.env).toEqual({
+    ...{ E2B_API_URL: backend.url, E2B_SANDBOX_URL: backend.url, E2B_API_KEY: 'e2b_aa' },
+  });
+  const client = new Client(backend);
+  const second = await client.control('GET', '/sandboxes', undefined, {
+    headers: { 'x-api-key': 'e2b_bb' },
+  });
+  expect(second.status).toBe(200);
+});
+
+test('isolation says what it stops and what it does not', async () => {
+  const { isolation } = await start();
+  expect(isolation).toMatchObject({ rung: 'none', asked: 'none' });
+  expect(isolation.stops.length).toBeGreaterThan(0);
+  expect(isolation.doesNotStop.join('\n')).toMatch(/files[^]*network[^]*processes/);
+});
+
+test('auto warns once on stderr that nothing is isolated, none does not', async () => {
+  const program = (isolation) => `
+    const { startLocalBackend } = require(${JSON.stringify(LOCAL)});
+    const start = () => startLocalBackend({ isolation: '${isolation}' });
+    start().then(async (one) => { const two = await start(); await one.close(); await two.close(); });`;
+  const stderrOf = async (isolation) => {
+    const { stderr } = await promisify(execFile)(process.execPath, ['-e', program(isolation)]);
+    return stderr;
+  };
+  expect((await stderrOf('auto')).match(/isolates nothing/g)).toHaveLength(1);
+  expect(await stderrOf('none')).toBe('');
+});
+
+test('bad options reject, they do not throw', async () => {
+  const promise = startLocalBackend({ prot: 1 });
+  await expect(promise).rejects.toMatchObject({ code: 'UNKNOWN_OPTION' });
+  await expect(promise).rejects.toThrow("did you mean 'port'?");
+});
+
+test('a port that is taken rejects and leaves nothing behind', async () => {
+  const stateDir = fs.mkdtempSync(path.join(os.tmpdir(), 'e2b-state-'));
+  const first = await start();
+  const second = startLocalBackend({
+    isolation: 'none',
+    stateDir,
+    port: Number(new URL(first.url).port),
+  });
+  await expect(second).rejects.toMatchObject({ code: 'EADDRINUSE' });
+  expect(fs.readdirSync(stateDir)).toEqual([]);
+  fs.rmdirSync(stateDir);
+});
+
+test('homes lie below the state directory, which stays when the backend closes', async () => {
+  const stateDir = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'e2b-state-')));
+  const backend = await start({ stateDir });
+  await new Client(backend).create();
+  expect(backend.sandboxes()[0].home.startsWith(stateDir + path.sep)).toBe(true);
+  await backend.close();
+  expect(fs.readdirSync(stateDir)).toEqual([]);
+  fs.rmdirSync(stateDir);
+});
+
+test('a sandbox that cannot be made is a 500 with E2B’s error code', async () => {
+  const stateDir = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'e2b-state-')));
+  const backend = await start({ stateDir });
+  fs.rmSync(stateDir, { recursive: true });
+  fs.writeFileSync(stateDir, 'a file where the directory was');
+  const answer = await new Client(backend).control('POST', '/v2/sandboxes', { templateID: 'base' });
+  expect([answer.status, answer.json.error_code]).toEqual([500, 'sandbox_create_failed']);
+  fs.rmSync(stateDir);
+});
+
+test('two backends know nothing of each other', async () => {
+  const [one, two] = [await start(), await start()];
+  const sandbox = await new Client(one).create();
+  expect((await new Client(two).envd(sandbox, 'GET', '/health')).status).toBe(502);
+  await two.close();
+  expect((await new Client(one).envd(sandbox, 'GET', '/health')).status).toBe(204);
+});
+
+test('events are logged a line each', async () => {
+  const lines = [];
+  const backend = await start({ log: (line) => lines.push(line) });
+  const client = new Client(backend);
+  const { id } = await client.create();
+  await client.control('DELETE', `/sandboxes/${id}`);
+  expect(lines).toEqual([
+    `local E2B backend at ${backend.url}, isolation: none`,
+    `sandbox ${id} ended: killed by request`,
+  ]);
+});
+
+test('the version that clients are told can be set', async () => {
+  const backend = await start({ envdVersion: '0.1.3' });
+  const { json } = await new Client(backend).control('POST', '/sandboxes', { templateID: 'base' });
+  expect(json.envdVersion).toBe('0.1.3');
+});
+
+test('the backend imports nothing but itself and Node', () => {
+  for (const name of fs.readdirSync(LOCAL).filter((file) => file.endsWith('.js'))) {
+    const source = fs.readFileSync(path.join(LOCAL, name), 'utf8');
+    for (const [, wanted] of source.matchAll(/require\('([^']+)'\)/g)) {
+      expect(wanted).toMatch(/^(node:|\.\/[a-z-]+$)/);
+    }
+  }
+});
+
+describe('the request log', () => {
+  const incoming = (url) => ({ method: 'POST', url, headers: { 'x-access-token': 'secret' } });
+
+  test('keeps the last ten thousand', () => {
+    const log = new RequestLog();
+    for (let i = 0; i < 10_005; i += 1) log.add(incoming(`/${i}?a=b`));
+    expect(log.records).toHaveLength(10_000);
+    expect(log.records[0]).toMatchObject({ path: '/5', query: { a: 'b' } });
+  });
+
+  test('keeps 64 KiB of a body and 64 MiB of all, the newest', () => {
+    const log = new RequestLog();
+    for (let i = 0; i < 1100; i += 1) log.add(incoming('/')).capture(Buffer.alloc(100_000));
+    const kept = log.records.reduce((sum, { body }) => sum + body.length, 0);
+    expect(kept).toBeLessThanOrEqual(64 * 1024 * 1024);
+    expect(log.records[0].body).toHaveLength(0);
+    expect(log.records.at(-1).body).toHaveLength(64 * 1024);
+    expect(log.records.at(-1).truncated).toBe(true);
+  });
+});
