@@ -21,8 +21,7 @@ void e2b_alloc_fail_after(long successes) {
 static bool must_fail(void) {
     long left = atomic_load_explicit(&successes_left, memory_order_relaxed);
     while (left > 0)
-        if (atomic_compare_exchange_weak(&successes_left, &left, left - 1))
-            return false;
+        if (atomic_compare_exchange_weak(&successes_left, &left, left - 1)) return false;
     return left == 0;
 }
 
@@ -31,14 +30,12 @@ void *e2b_malloc(size_t size) {
 }
 
 void *e2b_calloc(size_t count, size_t size) {
-    if (size > 0 && count > SIZE_MAX / size)
-        return NULL;
+    if (size > 0 && count > SIZE_MAX / size) return NULL;
     return must_fail() ? NULL : calloc(1, count * size > 0 ? count * size : 1);
 }
 
 void *e2b_realloc(void *ptr, size_t size) {
-    if (size == 0 || must_fail())
-        return NULL;
+    if (size == 0 || must_fail()) return NULL;
     return realloc(ptr, size);
 }
 
@@ -51,22 +48,18 @@ char *e2b_strdup(const char *text) {
 }
 
 char *e2b_strndup(const char *text, size_t length) {
-    if (text == NULL || length == SIZE_MAX)
-        return NULL;
+    if (text == NULL || length == SIZE_MAX) return NULL;
     const char *end = memchr(text, '\0', length);
-    if (end != NULL)
-        length = (size_t)(end - text);
+    if (end != NULL) length = (size_t)(end - text);
     char *copy = e2b_malloc(length + 1);
-    if (copy == NULL)
-        return NULL;
+    if (copy == NULL) return NULL;
     memcpy(copy, text, length);
     copy[length] = '\0';
     return copy;
 }
 
 void e2b_wipe_free(void *ptr, size_t length) {
-    if (ptr == NULL)
-        return;
+    if (ptr == NULL) return;
     memset(ptr, 0, length);
     /* Makes the zeros observable: without it the compiler may drop a memset before a free. */
     __asm__ __volatile__("" : : "r"(ptr) : "memory");
@@ -74,6 +67,5 @@ void e2b_wipe_free(void *ptr, size_t length) {
 }
 
 void e2b_wipe_free_string(char *text) {
-    if (text != NULL)
-        e2b_wipe_free(text, strlen(text));
+    if (text != NULL) e2b_wipe_free(text, strlen(text));
 }

@@ -32,11 +32,9 @@ static const uint8_t values[256] = {
 int e2b_base64_encode(e2b_buf_t *out, const void *data, size_t len) {
     static const char alphabet[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    if (len > SIZE_MAX / 4 * 3 - 2)
-        return E2B_ERR_RESPONSE_TOO_LARGE;
+    if (len > SIZE_MAX / 4 * 3 - 2) return E2B_ERR_RESPONSE_TOO_LARGE;
     int code = e2b_buf_reserve(out, (len + 2) / 3 * 4);
-    if (code != E2B_OK)
-        return code;
+    if (code != E2B_OK) return code;
     const unsigned char *in = data;
     char *to = out->data + out->len;
     size_t i = 0;
@@ -67,13 +65,10 @@ size_t e2b_base64_decoded_max(size_t len) {
 
 int e2b_base64_decode(e2b_buf_t *out, const char *text, size_t len) {
     /* Padding is all there or not there at all; what is left of it counts as a wrong character. */
-    if (len > 0 && len % 4 == 0 && text[len - 1] == '=')
-        len -= text[len - 2] == '=' ? 2 : 1;
-    if (len % 4 == 1)
-        return E2B_ERR_BAD_RESPONSE;
+    if (len > 0 && len % 4 == 0 && text[len - 1] == '=') len -= text[len - 2] == '=' ? 2 : 1;
+    if (len % 4 == 1) return E2B_ERR_BAD_RESPONSE;
     int code = e2b_buf_reserve(out, e2b_base64_decoded_max(len));
-    if (code != E2B_OK)
-        return code;
+    if (code != E2B_OK) return code;
 
     const unsigned char *in = (const unsigned char *)text;
     unsigned char *to = (unsigned char *)out->data + out->len;
@@ -104,8 +99,7 @@ int e2b_base64_decode(e2b_buf_t *out, const char *text, size_t len) {
         uint32_t c = len - i == 3 ? values[in[i + 2]] : 0;
         bad |= a | b | c;
         *to++ = (unsigned char)(a << 2 | b >> 4);
-        if (len - i == 3)
-            *to++ = (unsigned char)(b << 4 | c >> 2);
+        if (len - i == 3) *to++ = (unsigned char)(b << 4 | c >> 2);
     }
     if ((bad & 0xC0) != 0) {
         out->data[out->len] = '\0';

@@ -11,8 +11,8 @@
 #include "alloc.h"
 #include "e2b.h"
 
-#define FIRST_CAPACITY 64   /* the least that is worth an allocation */
-#define ROTATE_BLOCK   4096 /* stack used to put a tail in order */
+#define FIRST_CAPACITY 64 /* the least that is worth an allocation */
+#define ROTATE_BLOCK 4096 /* stack used to put a tail in order */
 
 /* ---- e2b_buf ---- */
 
@@ -33,28 +33,23 @@ void e2b_buf_wipe_destroy(e2b_buf_t *buf) {
 
 void e2b_buf_reset(e2b_buf_t *buf) {
     buf->len = 0;
-    if (buf->data != NULL)
-        buf->data[0] = '\0';
+    if (buf->data != NULL) buf->data[0] = '\0';
 }
 
 /* The next capacity for `need` bytes: doubled, between need and limit. */
 static size_t grown(size_t cap, size_t need, size_t limit) {
     size_t next = cap < FIRST_CAPACITY ? FIRST_CAPACITY : cap <= limit / 2 ? cap * 2 : limit;
-    if (next < need)
-        next = need;
+    if (next < need) next = need;
     return next < limit ? next : limit;
 }
 
 int e2b_buf_reserve(e2b_buf_t *buf, size_t extra) {
-    if (extra > buf->max - buf->len)
-        return E2B_ERR_RESPONSE_TOO_LARGE;
+    if (extra > buf->max - buf->len) return E2B_ERR_RESPONSE_TOO_LARGE;
     size_t need = buf->len + extra + 1;
-    if (need <= buf->cap)
-        return E2B_OK;
+    if (need <= buf->cap) return E2B_OK;
     size_t cap = grown(buf->cap, need, buf->max + 1);
     char *data = e2b_realloc(buf->data, cap);
-    if (data == NULL)
-        return E2B_ERR_OUT_OF_MEMORY;
+    if (data == NULL) return E2B_ERR_OUT_OF_MEMORY;
     data[buf->len] = '\0';
     buf->data = data;
     buf->cap = cap;
@@ -62,11 +57,9 @@ int e2b_buf_reserve(e2b_buf_t *buf, size_t extra) {
 }
 
 int e2b_buf_append(e2b_buf_t *buf, const void *data, size_t len) {
-    if (len == 0)
-        return E2B_OK;
+    if (len == 0) return E2B_OK;
     int code = e2b_buf_reserve(buf, len);
-    if (code != E2B_OK)
-        return code;
+    if (code != E2B_OK) return code;
     memcpy(buf->data + buf->len, data, len);
     buf->len += len;
     buf->data[buf->len] = '\0';
@@ -85,8 +78,7 @@ int e2b_buf_printf(e2b_buf_t *buf, const char *format, ...) {
     if (length < 0)
         return E2B_ERR_OUT_OF_MEMORY; /* our formats are valid; memory is all it can lack */
     int code = e2b_buf_reserve(buf, (size_t)length);
-    if (code != E2B_OK)
-        return code;
+    if (code != E2B_OK) return code;
     va_start(args, format);
     vsnprintf(buf->data + buf->len, (size_t)length + 1, format, args);
     va_end(args);
@@ -96,8 +88,7 @@ int e2b_buf_printf(e2b_buf_t *buf, const char *format, ...) {
 
 char *e2b_buf_take(e2b_buf_t *buf, size_t *len) {
     char *data = buf->data != NULL ? buf->data : e2b_strdup("");
-    if (len != NULL)
-        *len = buf->len;
+    if (len != NULL) *len = buf->len;
     e2b_buf_init(buf, buf->max);
     return data;
 }
@@ -116,31 +107,26 @@ void e2b_tail_destroy(e2b_tail_t *tail) {
 
 /* Room for `bytes` bytes and a NUL. Only ever called before the tail has wrapped. */
 static int tail_grow(e2b_tail_t *tail, size_t bytes) {
-    if (bytes + 1 <= tail->cap)
-        return E2B_OK;
+    if (bytes + 1 <= tail->cap) return E2B_OK;
     size_t cap = grown(tail->cap, bytes + 1, tail->max + 1);
     char *data = e2b_realloc(tail->data, cap);
-    if (data == NULL)
-        return E2B_ERR_OUT_OF_MEMORY;
+    if (data == NULL) return E2B_ERR_OUT_OF_MEMORY;
     tail->data = data;
     tail->cap = cap;
     return E2B_OK;
 }
 
 int e2b_tail_append(e2b_tail_t *tail, const void *data, size_t len) {
-    if (len == 0)
-        return E2B_OK;
+    if (len == 0) return E2B_OK;
     const char *bytes = data;
     size_t kept = len < tail->max ? len : tail->max; /* of this piece */
     size_t want = kept < tail->max - tail->len ? tail->len + kept : tail->max;
     if (want > tail->len) {
         int code = tail_grow(tail, want);
-        if (code != E2B_OK)
-            return code;
+        if (code != E2B_OK) return code;
     }
     tail->total += len;
-    if (kept == 0)
-        return E2B_OK; /* max is 0: only counted */
+    if (kept == 0) return E2B_OK; /* max is 0: only counted */
     bytes += len - kept;
 
     size_t straight =

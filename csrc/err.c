@@ -18,19 +18,15 @@ void e2b_err_init(e2b_err_t *err) {
  */
 static void drop_cut_character(char *text, size_t len) {
     size_t start = len;
-    while (start > 0 && len - start < 3 && ((unsigned char)text[start - 1] & 0xC0) == 0x80)
-        start--;
-    if (start == 0)
-        return;
+    while (start > 0 && len - start < 3 && ((unsigned char)text[start - 1] & 0xC0) == 0x80) start--;
+    if (start == 0) return;
     unsigned char lead = (unsigned char)text[start - 1];
     size_t whole = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : lead >= 0xC0 ? 2 : 1;
-    if (len - (start - 1) < whole)
-        text[start - 1] = '\0';
+    if (len - (start - 1) < whole) text[start - 1] = '\0';
 }
 
 int e2b_err_set(e2b_err_t *err, int code, const char *format, ...) {
-    if (err == NULL)
-        return code;
+    if (err == NULL) return code;
     char message[sizeof err->message]; /* an argument may point into err */
     va_list args;
     va_start(args, format);
@@ -70,15 +66,13 @@ const char *e2b_err_class_name(int code) {
 }
 
 void e2b_err_scrub(char *text, const char *secret) {
-    if (text == NULL || secret == NULL || secret[0] == '\0')
-        return;
+    if (text == NULL || secret == NULL || secret[0] == '\0') return;
     /* A byte is overwritten only after every match that begins there was looked for, so that
      * overlapping occurrences disappear as well. */
     size_t secret_len = strlen(secret);
     size_t stars = 0;
     for (size_t i = 0; text[i] != '\0'; i++) {
-        if (text[i] == secret[0] && strncmp(text + i, secret, secret_len) == 0)
-            stars = secret_len;
+        if (text[i] == secret[0] && strncmp(text + i, secret, secret_len) == 0) stars = secret_len;
         if (stars > 0) {
             text[i] = '*';
             stars--;

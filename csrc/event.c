@@ -25,12 +25,10 @@ static bool scan_data(e2b_event_t *event, const char *json, size_t len) {
     static const char head[] = "{\"event\":{\"data\":{\"";
     static const char foot[] = "\"}}}";
     const size_t head_len = sizeof head - 1, foot_len = sizeof foot - 1;
-    if (len < head_len + foot_len || memcmp(json, head, head_len) != 0)
-        return false;
+    if (len < head_len + foot_len || memcmp(json, head, head_len) != 0) return false;
     const char *at = json + head_len;
     const char *end = json + len - foot_len;
-    if (memcmp(end, foot, foot_len) != 0)
-        return false;
+    if (memcmp(end, foot, foot_len) != 0) return false;
     for (size_t i = 0; i < CHANNELS; i++) {
         size_t name_len = strlen(channels[i].name);
         if ((size_t)(end - at) < name_len + 3 || memcmp(at, channels[i].name, name_len) != 0 ||
@@ -101,10 +99,8 @@ static bool read_event(e2b_event_t *event, const cJSON *root) {
         return false;
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
         e2b_json_get_t got = e2b_json_object(body, kinds[i].name, &value);
-        if (got == E2B_JSON_FOUND)
-            return kinds[i].read(event, value);
-        if (got == E2B_JSON_WRONG)
-            return false;
+        if (got == E2B_JSON_FOUND) return kinds[i].read(event, value);
+        if (got == E2B_JSON_WRONG) return false;
     }
     if (e2b_json_object(body, "keepalive", &value) == E2B_JSON_FOUND)
         event->kind = E2B_EVENT_KEEPALIVE;
@@ -114,16 +110,14 @@ static bool read_event(e2b_event_t *event, const cJSON *root) {
 int e2b_event_parse(e2b_event_t *event, const char *json, size_t len, e2b_err_t *err) {
     memset(event, 0, sizeof *event);
     event->kind = E2B_EVENT_UNKNOWN;
-    if (scan_data(event, json, len))
-        return E2B_OK;
+    if (scan_data(event, json, len)) return E2B_OK;
     cJSON *root = e2b_json_parse(json, len);
     bool ok = read_event(event, root);
     if (ok && event->base64 != NULL)
         event->tree = root; /* base64 lies in it */
     else
         cJSON_Delete(root);
-    if (ok)
-        return E2B_OK;
+    if (ok) return E2B_OK;
     memset(event, 0, sizeof *event);
     event->kind = E2B_EVENT_UNKNOWN;
     return e2b_err_set(err, E2B_ERR_BAD_RESPONSE,

@@ -14,24 +14,20 @@
 /* cJSON would end a string at \u0000 (or at a bare NUL, which JSON forbids) and drop the rest of
  * it unseen: "abc\u0000def" becomes "abc", as a value and as a key. Such texts are refused. */
 static bool holds_nul(const char *text, size_t len) {
-    if (memchr(text, '\0', len) != NULL)
-        return true;
+    if (memchr(text, '\0', len) != NULL) return true;
     const char *end = text + len;
     for (const char *at = text; (at = memchr(at, '\\', (size_t)(end - at))) != NULL;) {
-        if (end - at >= 6 && memcmp(at + 1, "u0000", 5) == 0)
-            return true;
+        if (end - at >= 6 && memcmp(at + 1, "u0000", 5) == 0) return true;
         at += end - at >= 2 ? 2 : 1; /* over an escaped backslash as well */
     }
     return false;
 }
 
 cJSON *e2b_json_parse(const char *text, size_t len) {
-    if (text == NULL || holds_nul(text, len))
-        return NULL;
+    if (text == NULL || holds_nul(text, len)) return NULL;
     const char *end = NULL;
     cJSON *value = cJSON_ParseWithLengthOpts(text, len, &end, false);
-    if (value == NULL)
-        return NULL;
+    if (value == NULL) return NULL;
     for (; end < text + len; end++) {
         if (*end != ' ' && *end != '\t' && *end != '\n' && *end != '\r') {
             cJSON_Delete(value);
@@ -43,13 +39,10 @@ cJSON *e2b_json_parse(const char *text, size_t len) {
 
 /* The member, whatever its type; *out only when FOUND. */
 static e2b_json_get_t member(const cJSON *object, const char *key, const cJSON **out) {
-    if (object == NULL)
-        return E2B_JSON_ABSENT;
-    if (!cJSON_IsObject(object))
-        return E2B_JSON_WRONG;
+    if (object == NULL) return E2B_JSON_ABSENT;
+    if (!cJSON_IsObject(object)) return E2B_JSON_WRONG;
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
-    if (item == NULL || cJSON_IsNull(item))
-        return E2B_JSON_ABSENT;
+    if (item == NULL || cJSON_IsNull(item)) return E2B_JSON_ABSENT;
     *out = item;
     return E2B_JSON_FOUND;
 }
@@ -57,10 +50,8 @@ static e2b_json_get_t member(const cJSON *object, const char *key, const cJSON *
 e2b_json_get_t e2b_json_string(const cJSON *object, const char *key, const char **out) {
     const cJSON *item = NULL;
     e2b_json_get_t got = member(object, key, &item);
-    if (got != E2B_JSON_FOUND)
-        return got;
-    if (!cJSON_IsString(item) || item->valuestring == NULL)
-        return E2B_JSON_WRONG;
+    if (got != E2B_JSON_FOUND) return got;
+    if (!cJSON_IsString(item) || item->valuestring == NULL) return E2B_JSON_WRONG;
     *out = item->valuestring;
     return E2B_JSON_FOUND;
 }
@@ -68,21 +59,16 @@ e2b_json_get_t e2b_json_string(const cJSON *object, const char *key, const char 
 /* -?[0-9]+ within int64, and nothing else (strtoll would take blanks and '+'). */
 static bool decimal(const char *text, int64_t *out) {
     bool negative = *text == '-';
-    if (negative)
-        text++;
-    if (*text == '\0')
-        return false;
+    if (negative) text++;
+    if (*text == '\0') return false;
     int64_t value = 0; /* kept negative: INT64_MIN has no positive counterpart */
     for (; *text != '\0'; text++) {
-        if (*text < '0' || *text > '9' || value < INT64_MIN / 10)
-            return false;
+        if (*text < '0' || *text > '9' || value < INT64_MIN / 10) return false;
         value *= 10;
-        if (value < INT64_MIN + (*text - '0'))
-            return false;
+        if (value < INT64_MIN + (*text - '0')) return false;
         value -= *text - '0';
     }
-    if (!negative && value == INT64_MIN)
-        return false;
+    if (!negative && value == INT64_MIN) return false;
     *out = negative ? value : -value;
     return true;
 }
@@ -91,20 +77,17 @@ e2b_json_get_t e2b_json_int(const cJSON *object, const char *key, int64_t min, i
                             int64_t *out) {
     const cJSON *item = NULL;
     e2b_json_get_t got = member(object, key, &item);
-    if (got != E2B_JSON_FOUND)
-        return got;
+    if (got != E2B_JSON_FOUND) return got;
     int64_t value;
     if (cJSON_IsNumber(item)) {
         double number = item->valuedouble;
-        if (!(fabs(number) < MAX_EXACT) || number != trunc(number))
-            return E2B_JSON_WRONG;
+        if (!(fabs(number) < MAX_EXACT) || number != trunc(number)) return E2B_JSON_WRONG;
         value = (int64_t)number;
     } else if (!cJSON_IsString(item) || item->valuestring == NULL ||
                !decimal(item->valuestring, &value)) {
         return E2B_JSON_WRONG;
     }
-    if (value < min || value > max)
-        return E2B_JSON_WRONG;
+    if (value < min || value > max) return E2B_JSON_WRONG;
     *out = value;
     return E2B_JSON_FOUND;
 }
@@ -112,10 +95,8 @@ e2b_json_get_t e2b_json_int(const cJSON *object, const char *key, int64_t min, i
 e2b_json_get_t e2b_json_bool(const cJSON *object, const char *key, bool *out) {
     const cJSON *item = NULL;
     e2b_json_get_t got = member(object, key, &item);
-    if (got != E2B_JSON_FOUND)
-        return got;
-    if (!cJSON_IsBool(item))
-        return E2B_JSON_WRONG;
+    if (got != E2B_JSON_FOUND) return got;
+    if (!cJSON_IsBool(item)) return E2B_JSON_WRONG;
     *out = cJSON_IsTrue(item);
     return E2B_JSON_FOUND;
 }
@@ -123,10 +104,8 @@ e2b_json_get_t e2b_json_bool(const cJSON *object, const char *key, bool *out) {
 e2b_json_get_t e2b_json_object(const cJSON *object, const char *key, const cJSON **out) {
     const cJSON *item = NULL;
     e2b_json_get_t got = member(object, key, &item);
-    if (got != E2B_JSON_FOUND)
-        return got;
-    if (!cJSON_IsObject(item))
-        return E2B_JSON_WRONG;
+    if (got != E2B_JSON_FOUND) return got;
+    if (!cJSON_IsObject(item)) return E2B_JSON_WRONG;
     *out = item;
     return E2B_JSON_FOUND;
 }

@@ -14,11 +14,9 @@
     (64u * 1024) /* events hold 32 KiB, 43 KiB in base64: one fits, and is reused */
 
 int e2b_rpc_encode(e2b_buf_t *out, uint8_t flags, const void *message, size_t len) {
-    if (len > UINT32_MAX || len > SIZE_MAX - HEAD_SIZE)
-        return E2B_ERR_RESPONSE_TOO_LARGE;
+    if (len > UINT32_MAX || len > SIZE_MAX - HEAD_SIZE) return E2B_ERR_RESPONSE_TOO_LARGE;
     int code = e2b_buf_reserve(out, HEAD_SIZE + len);
-    if (code != E2B_OK)
-        return code;
+    if (code != E2B_OK) return code;
     const unsigned char head[HEAD_SIZE] = {
         flags,
         (unsigned char)(len >> 24),
@@ -69,8 +67,7 @@ static int keep_partial(e2b_rpc_decoder_t *decoder, const char *data, size_t len
         size_t room = decoder->frame_len < KEEP_PARTIAL ? decoder->frame_len : KEEP_PARTIAL - 1;
         code = e2b_buf_reserve(partial, room > len ? room : len);
     }
-    if (code == E2B_OK)
-        code = e2b_buf_append(partial, data, len);
+    if (code == E2B_OK) code = e2b_buf_append(partial, data, len);
     if (code != E2B_OK)
         return e2b_err_set(err, code, "Out of memory for a message of %zu bytes",
                            decoder->frame_len);
@@ -97,11 +94,9 @@ static int step(e2b_rpc_decoder_t *decoder, const char *data, size_t len, size_t
         memcpy(decoder->head + decoder->head_len, data, piece);
         decoder->head_len += piece;
         *taken = piece;
-        if (decoder->head_len < HEAD_SIZE)
-            return E2B_OK;
+        if (decoder->head_len < HEAD_SIZE) return E2B_OK;
         int code = check_head(decoder, err);
-        if (code != E2B_OK)
-            return code;
+        if (code != E2B_OK) return code;
     }
 
     const char *frame = data + *taken;
@@ -113,12 +108,10 @@ static int step(e2b_rpc_decoder_t *decoder, const char *data, size_t len, size_t
     }
     if (piece > 0) {
         int code = keep_partial(decoder, frame, piece, err);
-        if (code != E2B_OK)
-            return code;
+        if (code != E2B_OK) return code;
         *taken += piece;
     }
-    if (piece < missing)
-        return E2B_OK;
+    if (piece < missing) return E2B_OK;
     int code = deliver(decoder, decoder->partial.data, on_frame, context, err);
     if (decoder->partial.cap > KEEP_PARTIAL)
         e2b_buf_destroy(&decoder->partial);
@@ -144,10 +137,8 @@ int e2b_rpc_decoder_feed(e2b_rpc_decoder_t *decoder, const char *data, size_t le
 int e2b_rpc_decoder_finish(const e2b_rpc_decoder_t *decoder, e2b_err_t *err) {
     if (decoder->failed != E2B_OK)
         return e2b_err_set(err, decoder->failed, "The stream has failed before");
-    if (decoder->ended)
-        return E2B_OK;
-    if (err != NULL)
-        err->outcome = E2B_OUTCOME_INTERRUPTED;
+    if (decoder->ended) return E2B_OK;
+    if (err != NULL) err->outcome = E2B_OUTCOME_INTERRUPTED;
     return e2b_err_set(err, E2B_ERR_CONNECTION_LOST,
                        decoder->head_len > 0 ? "The stream was cut off inside a message"
                                              : "The stream ended without its end message");
@@ -174,8 +165,7 @@ int e2b_rpc_code(const char *connect_code) {
         {"unavailable", E2B_ERR_SERVER_BUSY},
     };
     for (size_t i = 0; connect_code != NULL && i < sizeof codes / sizeof codes[0]; i++)
-        if (strcmp(connect_code, codes[i].name) == 0)
-            return codes[i].code;
+        if (strcmp(connect_code, codes[i].name) == 0) return codes[i].code;
     return E2B_ERR_SERVER_ERROR;
 }
 
@@ -190,8 +180,7 @@ int e2b_rpc_end_parse(const char *json, size_t len, e2b_err_t *err) {
         code = e2b_err_set(err, E2B_ERR_BAD_RESPONSE, "The stream's end message is not valid");
         goto done;
     }
-    if (error == NULL)
-        goto done;
+    if (error == NULL) goto done;
     code = e2b_rpc_code(connect_code);
     (void)e2b_json_string(error, "message", &message); /* without a usable one the code must do */
     e2b_err_set(err, code, "%s", message[0] != '\0' ? message : "The sandbox gave no reason");

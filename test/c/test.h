@@ -38,7 +38,7 @@ static inline void test_add(const char *fact, void (*run)(void)) {
 }
 
 #define TEST_JOIN_(a, b) a##b
-#define TEST_JOIN(a, b)  TEST_JOIN_(a, b)
+#define TEST_JOIN(a, b) TEST_JOIN_(a, b)
 #define TEST_NAMED(fact, id)                                                                       \
     static void TEST_JOIN(test_, id)(void);                                                        \
     __attribute__((constructor)) static void TEST_JOIN(test_add_, id)(void) {                      \
@@ -93,8 +93,7 @@ static inline long test_out_of_memory(bool (*attempt)(void)) {
         e2b_alloc_fail_after(successes);
         bool done = attempt();
         e2b_alloc_fail_after(-1);
-        if (done)
-            return successes;
+        if (done) return successes;
     }
     fprintf(stderr, "  did not succeed with 10000 allocations\n");
     test_fail(__FILE__, __LINE__);
@@ -109,16 +108,14 @@ static inline void test_json_uses_our_heap(void) {
 /* A copy of exactly len bytes without a NUL, so that a read past the end is seen. Given: free(). */
 static inline char *test_exact(const char *text, size_t len) {
     char *copy = malloc(len > 0 ? len : 1);
-    if (copy == NULL)
-        abort();
+    if (copy == NULL) abort();
     memcpy(copy, text, len);
     return copy;
 }
 
 /* Apart from its caller, whose variables a longjmp could clobber. */
 static inline bool test_passes(void (*run)(void)) {
-    if (setjmp(test_escape) != 0)
-        return false;
+    if (setjmp(test_escape) != 0) return false;
     run();
     return true;
 }
@@ -127,8 +124,7 @@ static inline int test_main(const char *path, const char *only) {
     const char *slash = strrchr(path, '/');
     size_t passed = 0, failed = 0;
     for (size_t i = 0; i < test_count; i++) {
-        if (only != NULL && strstr(test_list[i].fact, only) == NULL)
-            continue;
+        if (only != NULL && strstr(test_list[i].fact, only) == NULL) continue;
         if (test_passes(test_list[i].run)) {
             passed++;
         } else {
@@ -138,8 +134,7 @@ static inline int test_main(const char *path, const char *only) {
         e2b_alloc_fail_after(-1);
     }
     printf("%s: %zu passed", slash != NULL ? slash + 1 : path, passed);
-    if (failed > 0)
-        printf(", %zu failed", failed);
+    if (failed > 0) printf(", %zu failed", failed);
     printf("\n");
     return failed > 0 ? 1 : 0;
 }

@@ -22,8 +22,7 @@ TEST("memory of no bytes is memory all the same") {
 TEST("calloc gives zeros and refuses a product that does not fit") {
     char *bytes = e2b_calloc(3, 5);
     CHECK(bytes != NULL);
-    for (size_t i = 0; i < 15; i++)
-        CHECK_INT(bytes[i], 0);
+    for (size_t i = 0; i < 15; i++) CHECK_INT(bytes[i], 0);
     e2b_free(bytes);
     CHECK(e2b_calloc(hidden(SIZE_MAX / 2), hidden(3)) == NULL);
     CHECK(e2b_calloc(hidden(SIZE_MAX), hidden(SIZE_MAX)) == NULL);

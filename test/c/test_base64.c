@@ -30,8 +30,7 @@ TEST("the vectors of RFC 4648 encode and decode, with and without padding") {
             CHECK_STR(out.data, vectors[i][0]);
             CHECK(out.len <= e2b_base64_decoded_max(len));
             free(exact);
-            if (len == 0 || vectors[i][1][len - 1] != '=')
-                break;
+            if (len == 0 || vectors[i][1][len - 1] != '=') break;
             len = strcspn(vectors[i][1], "=");
         }
         e2b_buf_destroy(&out);
@@ -44,8 +43,7 @@ TEST("every length and every byte survives the way there and back") {
     e2b_buf_init(&text, 1000);
     e2b_buf_init(&back, 1000);
     for (size_t len = 0; len <= sizeof bytes; len++) {
-        for (size_t i = 0; i < len; i++)
-            bytes[i] = (unsigned char)(i * 167 + len);
+        for (size_t i = 0; i < len; i++) bytes[i] = (unsigned char)(i * 167 + len);
         e2b_buf_reset(&text);
         e2b_buf_reset(&back);
         char *exact = test_exact((char *)bytes, len);
@@ -78,25 +76,21 @@ TEST("wrong padding, lengths and data after padding are refused, and the buffer 
     static const char *const bad[] = {
         "A",    "AAAAA",    "=",        "==",    "====", "A===",   "AA=",       "AAA==",    "AAAA=",
         "AA=A", "AA==AAAA", "Zg==Zg==", "AAA=A", "=AAA", "AAAA==", "AAAAAAAAA", "AAAAAAA=="};
-    for (size_t i = 0; i < COUNT(bad); i++)
-        check_refused(bad[i], strlen(bad[i]));
+    for (size_t i = 0; i < COUNT(bad); i++) check_refused(bad[i], strlen(bad[i]));
 }
 
 TEST("every byte outside the alphabet is refused at every place") {
     static const char alphabet[] =
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (int c = 0; c < 256; c++) {
-        if (memchr(alphabet, c, 64) != NULL)
-            continue;
+        if (memchr(alphabet, c, 64) != NULL) continue;
         for (size_t len = 2; len <= 23; len++) {
-            if (len % 4 == 1)
-                continue;
+            if (len % 4 == 1) continue;
             for (size_t place = 0; place < len; place++) {
                 char text[24];
                 memset(text, 'A', len);
                 text[place] = (char)c;
-                if (c == '=' && place == len - 1 && len % 4 == 0)
-                    continue; /* that is padding */
+                if (c == '=' && place == len - 1 && len % 4 == 0) continue; /* that is padding */
                 check_refused(text, len);
             }
         }
@@ -133,11 +127,9 @@ static bool code_and_decode(void) {
     e2b_buf_init(&text, 1000);
     e2b_buf_init(&back, 1000);
     int code = e2b_base64_encode(&text, "0123456789", 10);
-    if (code == E2B_OK)
-        code = e2b_base64_decode(&back, text.data, text.len);
+    if (code == E2B_OK) code = e2b_base64_decode(&back, text.data, text.len);
     CHECK(code == E2B_OK || code == E2B_ERR_OUT_OF_MEMORY);
-    if (code != E2B_OK)
-        CHECK_INT(back.len, 0);
+    if (code != E2B_OK) CHECK_INT(back.len, 0);
     e2b_buf_destroy(&text);
     e2b_buf_destroy(&back);
     return code == E2B_OK;

@@ -15,8 +15,7 @@ TEST("a buffer grows up to its maximum and is NUL-terminated after every append"
         CHECK_INT(buf.data[buf.len], 0);
         CHECK(buf.cap > buf.len && buf.cap <= 1001);
     }
-    for (size_t i = 0; i < 1000; i++)
-        CHECK_INT(buf.data[i], 'a' + i % 26);
+    for (size_t i = 0; i < 1000; i++) CHECK_INT(buf.data[i], 'a' + i % 26);
     e2b_buf_destroy(&buf);
 }
 
@@ -185,8 +184,7 @@ static void check_tail(e2b_tail_t *tail, size_t total) {
     const char *data = e2b_tail_get(tail, false, &len);
     size_t expected = total < tail->max ? total : tail->max;
     CHECK_INT(len, expected);
-    for (size_t i = 0; i < len; i++)
-        CHECK_INT(data[i], pattern(total - len + i));
+    for (size_t i = 0; i < len; i++) CHECK_INT(data[i], pattern(total - len + i));
     CHECK_INT(data[len], 0);
     CHECK_INT(tail->total, total);
     CHECK(e2b_tail_truncated(tail) == (total > tail->max));
@@ -205,12 +203,10 @@ TEST("a tail holds the last bytes, whatever the pieces and whenever one looks") 
             for (int i = 0; i < 40; i++) {
                 dice = dice * 1664525u + 1013904223u;
                 size_t len = (dice >> 16) % (seed % 3 == 0 ? 250 : 9);
-                for (size_t b = 0; b < len; b++)
-                    piece[b] = pattern(total + b);
+                for (size_t b = 0; b < len; b++) piece[b] = pattern(total + b);
                 CHECK_INT(e2b_tail_append(&tail, piece, len), E2B_OK);
                 total += len;
-                if ((dice >> 8) % 4 == 0)
-                    check_tail(&tail, total);
+                if ((dice >> 8) % 4 == 0) check_tail(&tail, total);
             }
             check_tail(&tail, total);
             check_tail(&tail, total);
@@ -229,8 +225,7 @@ TEST("a large tail is put in order in place, wherever it was cut") {
         size_t total = max + extras[e];
         char *bytes = malloc(total);
         CHECK(bytes != NULL);
-        for (size_t i = 0; i < total; i++)
-            bytes[i] = pattern(i);
+        for (size_t i = 0; i < total; i++) bytes[i] = pattern(i);
         CHECK_INT(e2b_tail_append(&tail, bytes, max), E2B_OK);
         char *before = tail.data;
         CHECK_INT(e2b_tail_append(&tail, bytes + max, extras[e]), E2B_OK);
@@ -279,8 +274,7 @@ static bool grow_tail(void) {
     size_t total = 0, pieces = 0;
     int code = E2B_OK;
     while (code == E2B_OK && pieces < 20) {
-        for (size_t i = 0; i < sizeof piece; i++)
-            piece[i] = pattern(total + i);
+        for (size_t i = 0; i < sizeof piece; i++) piece[i] = pattern(total + i);
         code = e2b_tail_append(&tail, piece, sizeof piece);
         if (code == E2B_OK) {
             total += sizeof piece;

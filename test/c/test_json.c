@@ -23,8 +23,7 @@ TEST("a text is one value, with white space around it and nothing else") {
         CHECK(value != NULL);
         cJSON_Delete(value);
     }
-    for (size_t i = 0; i < COUNT(bad); i++)
-        CHECK(parse(bad[i]) == NULL);
+    for (size_t i = 0; i < COUNT(bad); i++) CHECK(parse(bad[i]) == NULL);
     CHECK(e2b_json_parse(NULL, 0) == NULL);
 }
 
@@ -120,8 +119,7 @@ TEST("whole numbers come as numbers or as decimal strings, and never rounded") {
     check_int(root, "dup", E2B_JSON_FOUND, 1);
     static const char *const wrong[] = {"half",   "big",  "huge", "overflow", "past", "below",
                                         "digits", "text", "yes",  "list",     "empty"};
-    for (size_t i = 0; i < COUNT(wrong); i++)
-        check_int(root, wrong[i], E2B_JSON_WRONG, 0);
+    for (size_t i = 0; i < COUNT(wrong); i++) check_int(root, wrong[i], E2B_JSON_WRONG, 0);
     cJSON_Delete(root);
 }
 
@@ -184,11 +182,9 @@ static bool parse_and_print(void) {
     e2b_buf_init(&out, 1000);
     cJSON *root = e2b_json_parse(sample, sizeof sample - 1);
     int code = E2B_ERR_OUT_OF_MEMORY;
-    if (root != NULL)
-        code = e2b_json_print(&out, root);
+    if (root != NULL) code = e2b_json_print(&out, root);
     CHECK(code == E2B_OK || code == E2B_ERR_OUT_OF_MEMORY);
-    if (code != E2B_OK)
-        CHECK_INT(out.len, 0);
+    if (code != E2B_OK) CHECK_INT(out.len, 0);
     cJSON_Delete(root);
     e2b_buf_destroy(&out);
     return code == E2B_OK;

@@ -16,12 +16,10 @@ typedef struct {
 static int see(void *context, uint8_t flags, const char *data, size_t len, e2b_err_t *err) {
     seen_t *seen = context;
     seen->frames++;
-    if (seen->frames == seen->stop_at)
-        return e2b_err_set(err, E2B_ERR_CANCELLED, "enough");
+    if (seen->frames == seen->stop_at) return e2b_err_set(err, E2B_ERR_CANCELLED, "enough");
     int room = (int)(sizeof seen->text - seen->len);
     int written = snprintf(seen->text + seen->len, (size_t)room, "%d:%.*s|", flags, (int)len, data);
-    if (written > 0 && written < room)
-        seen->len += (size_t)written;
+    if (written > 0 && written < room) seen->len += (size_t)written;
     return E2B_OK;
 }
 
@@ -382,8 +380,7 @@ TEST("every Connect code has its place in our table") {
                  {"unavailable", E2B_ERR_SERVER_BUSY},
                  {"data_loss", E2B_ERR_SERVER_ERROR},
                  {"unauthenticated", E2B_ERR_UNAUTHENTICATED}};
-    for (size_t i = 0; i < COUNT(codes); i++)
-        CHECK_INT(e2b_rpc_code(codes[i].name), codes[i].code);
+    for (size_t i = 0; i < COUNT(codes); i++) CHECK_INT(e2b_rpc_code(codes[i].name), codes[i].code);
     CHECK_INT(e2b_rpc_code(NULL), E2B_ERR_SERVER_ERROR);
     CHECK_INT(e2b_rpc_code(""), E2B_ERR_SERVER_ERROR);
     CHECK_INT(e2b_rpc_code("NOT_FOUND"), E2B_ERR_SERVER_ERROR);

@@ -8,8 +8,7 @@ TEST("escaping leaves the unreserved characters and encodes every other byte") {
     e2b_buf_t out;
     e2b_buf_init(&out, 4096);
     char all[256];
-    for (size_t i = 0; i < 256; i++)
-        all[i] = (char)i;
+    for (size_t i = 0; i < 256; i++) all[i] = (char)i;
     CHECK_INT(e2b_url_escape(&out, all, 256), E2B_OK);
     const char *at = out.data;
     for (int i = 0; i < 256; i++) {
@@ -58,10 +57,8 @@ TEST("ids are 1 to 64 letters, digits, '_' and '-', and begin with a letter or d
     static const char *const good[] = {"a", "Z9", "0", "i1-b_c", "itestsandbox000000000"};
     static const char *const bad[] = {"",    "-a",  "_a",     "a b",      "a/b",
                                       "a.b", "a\n", "../etc", "\xC3\xA9", "a%20"};
-    for (size_t i = 0; i < COUNT(good); i++)
-        CHECK(e2b_url_id_valid(good[i], strlen(good[i])));
-    for (size_t i = 0; i < COUNT(bad); i++)
-        CHECK(!e2b_url_id_valid(bad[i], strlen(bad[i])));
+    for (size_t i = 0; i < COUNT(good); i++) CHECK(e2b_url_id_valid(good[i], strlen(good[i])));
+    for (size_t i = 0; i < COUNT(bad); i++) CHECK(!e2b_url_id_valid(bad[i], strlen(bad[i])));
     CHECK(e2b_url_id_valid(longest, 64));
     CHECK(!e2b_url_id_valid(longest, 65));
     CHECK(!e2b_url_id_valid("a\0b", 3));
@@ -94,10 +91,8 @@ TEST("a domain is a host name, perhaps with a port") {
                                       "1.2.3",
                                       "b\xC3\xBC"
                                       "cher.de"};
-    for (size_t i = 0; i < COUNT(good); i++)
-        CHECK(e2b_url_domain_valid(good[i]));
-    for (size_t i = 0; i < COUNT(bad); i++)
-        CHECK(!e2b_url_domain_valid(bad[i]));
+    for (size_t i = 0; i < COUNT(good); i++) CHECK(e2b_url_domain_valid(good[i]));
+    for (size_t i = 0; i < COUNT(bad); i++) CHECK(!e2b_url_domain_valid(bad[i]));
     CHECK(!e2b_url_domain_valid(NULL));
 }
 
@@ -109,8 +104,7 @@ TEST("a label has at most 63 characters, a host at most 253") {
     host[63] = 'a';
     host[64] = '\0';
     CHECK(!e2b_url_domain_valid(host));
-    for (size_t i = 0; i < sizeof host; i++)
-        host[i] = i % 50 == 49 ? '.' : 'a';
+    for (size_t i = 0; i < sizeof host; i++) host[i] = i % 50 == 49 ? '.' : 'a';
     host[253] = '\0';
     CHECK(e2b_url_domain_valid(host));
     host[253] = 'a';
@@ -123,10 +117,8 @@ TEST("exactly four domains have a shared sandbox host") {
                                          "E2B.app"};
     static const char *const own[] = {"", "e2b.app.evil.example", "xe2b.app", "e2b.app:443",
                                       "localhost"};
-    for (size_t i = 0; i < COUNT(shared); i++)
-        CHECK(e2b_url_domain_shared(shared[i]));
-    for (size_t i = 0; i < COUNT(own); i++)
-        CHECK(!e2b_url_domain_shared(own[i]));
+    for (size_t i = 0; i < COUNT(shared); i++) CHECK(e2b_url_domain_shared(shared[i]));
+    for (size_t i = 0; i < COUNT(own); i++) CHECK(!e2b_url_domain_shared(own[i]));
     CHECK(!e2b_url_domain_shared(NULL));
 }
 
@@ -167,8 +159,7 @@ static void check_refused(const char *url, const char *why) {
         fprintf(stderr, "  \"%s\" does not say \"%s\"\n", err.message, why);
     CHECK(strstr(err.message, why) != NULL);
     CHECK(strstr(err.message, "s3cret") == NULL);
-    for (const char *c = err.message; *c != '\0'; c++)
-        CHECK(*c >= 0x20 && *c < 0x7F);
+    for (const char *c = err.message; *c != '\0'; c++) CHECK(*c >= 0x20 && *c < 0x7F);
     CHECK_INT(out.len, 0);
     e2b_buf_destroy(&out);
 }
@@ -229,8 +220,7 @@ static bool build_url(void) {
     e2b_buf_init(&out, 4096);
     int code = e2b_url_base(&out, "apiUrl", "https://api.e2b.app/", &err);
     CHECK_INT(err.code, code);
-    if (code == E2B_OK)
-        code = e2b_url_escape(&out, "/////////////////////////////////", 33);
+    if (code == E2B_OK) code = e2b_url_escape(&out, "/////////////////////////////////", 33);
     size_t len = out.len;
     if (code == E2B_OK)
         code = e2b_url_query(&out, "metadata", "==============================", &first);

@@ -29,8 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static inline char *fuzz_exact(const void *data, size_t size) {
     char *copy = calloc(1, size > 0 ? size : 1);
     MUST(copy != NULL);
-    if (size > 0)
-        memcpy(copy, data, size);
+    if (size > 0) memcpy(copy, data, size);
     return copy;
 }
 

@@ -15,18 +15,15 @@ static int value_of(char c) {
 /* One bit after the other. True when text is acceptable; *out then holds *out_len bytes. */
 static bool decode_slowly(const char *text, size_t len, unsigned char *out, size_t *out_len) {
     size_t end = len;
-    while (end > 0 && text[end - 1] == '=')
-        end--;
+    while (end > 0 && text[end - 1] == '=') end--;
     size_t padding = len - end;
-    if (end % 4 == 1 || padding > 2 || (padding > 0 && len % 4 != 0))
-        return false;
+    if (end % 4 == 1 || padding > 2 || (padding > 0 && len % 4 != 0)) return false;
     size_t bits = 0;
     *out_len = end * 6 / 8;
     memset(out, 0, *out_len + 1);
     for (size_t i = 0; i < end; i++) {
         int value = value_of(text[i]);
-        if (value < 0)
-            return false;
+        if (value < 0) return false;
         for (int bit = 5; bit >= 0; bit--, bits++)
             if ((value >> bit & 1) != 0)
                 out[bits / 8] = (unsigned char)(out[bits / 8] | 0x80 >> bits % 8);
@@ -46,8 +43,7 @@ static void any_text(const char *text, size_t size) {
     MUST(code == (good ? E2B_OK : E2B_ERR_BAD_RESPONSE));
     MUST(out.data[0] == 'x' && out.data[out.len] == '\0');
     MUST(out.len == 1 + (good ? expected_len : 0));
-    if (good)
-        MUST(memcmp(out.data + 1, expected, expected_len) == 0);
+    if (good) MUST(memcmp(out.data + 1, expected, expected_len) == 0);
     free(expected);
     e2b_buf_destroy(&out);
 }
@@ -58,8 +54,7 @@ static void there_and_back(const char *bytes, size_t size) {
     e2b_buf_init(&back, size);
     MUST(e2b_base64_encode(&text, bytes, size) == E2B_OK);
     size_t bare = text.len;
-    while (bare > 0 && text.data[bare - 1] == '=')
-        bare--;
+    while (bare > 0 && text.data[bare - 1] == '=') bare--;
     for (int padded = 0; padded < 2; padded++) {
         size_t len = padded ? text.len : bare;
         char *exact = fuzz_exact(text.data, len);

@@ -46,8 +46,7 @@ static void decode(outcome_t *outcome, const uint8_t *data, size_t size, uint32_
     }
     memcpy(outcome->message, err.message, sizeof err.message);
     outcome->finish = e2b_rpc_decoder_finish(&decoder, &err);
-    if (outcome->code != E2B_OK)
-        MUST(outcome->finish == outcome->code);
+    if (outcome->code != E2B_OK) MUST(outcome->finish == outcome->code);
     e2b_rpc_decoder_destroy(&decoder);
 }
 
@@ -60,8 +59,7 @@ static void must_be_equal(const outcome_t *a, const outcome_t *b) {
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    if (size == 0)
-        return 0;
+    if (size == 0) return 0;
     outcome_t whole, bytewise, random;
     decode(&whole, data + 1, size - 1, 0);
     decode(&bytewise, data + 1, size - 1, 1);

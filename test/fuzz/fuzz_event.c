@@ -51,8 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     must_be_sane(&fast, fast_code);
     must_be_sane(&slow, slow_code);
     must_be_equal(&fast, &slow);
-    if (fast.base64 != NULL)
-        decode(&fast);
+    if (fast.base64 != NULL) decode(&fast);
     e2b_event_destroy(&fast);
     e2b_event_destroy(&slow);
 

@@ -9,7 +9,7 @@
 #include "json.h"
 
 #define MAX_PRINT (1u << 20)
-#define EXACT     9007199254740992.0 /* 2^53 */
+#define EXACT 9007199254740992.0 /* 2^53 */
 
 static void check_member(const cJSON *object, const char *key) {
     const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, key);
@@ -46,8 +46,7 @@ static void check_member(const cJSON *object, const char *key) {
 
 static void check_tree(const cJSON *value) {
     for (const cJSON *child = value->child; child != NULL; child = child->next) {
-        if (cJSON_IsObject(value))
-            check_member(value, child->string);
+        if (cJSON_IsObject(value)) check_member(value, child->string);
         check_tree(child);
     }
     const char *text = NULL;

@@ -14,8 +14,7 @@
 
 static int try_file(const char *path) {
     FILE *file = fopen(path, "rb");
-    if (file == NULL)
-        return 1;
+    if (file == NULL) return 1;
     char *bytes = malloc(LARGEST_INPUT);
     MUST(bytes != NULL);
     size_t size = fread(bytes, 1, LARGEST_INPUT, file);
@@ -31,8 +30,7 @@ static int try_file(const char *path) {
 static bool passes(const char *path) {
     pid_t child = fork();
     MUST(child >= 0);
-    if (child == 0)
-        exit(try_file(path));
+    if (child == 0) exit(try_file(path));
     int status;
     MUST(waitpid(child, &status, 0) == child);
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
@@ -51,8 +49,7 @@ int main(int argc, char **argv) {
         char path[4096];
         struct stat info;
         snprintf(path, sizeof path, "%s/%s", argv[1], entry->d_name);
-        if (stat(path, &info) != 0 || !S_ISREG(info.st_mode))
-            continue;
+        if (stat(path, &info) != 0 || !S_ISREG(info.st_mode)) continue;
         if (passes(path)) {
             passed++;
         } else {
@@ -62,8 +59,7 @@ int main(int argc, char **argv) {
     }
     closedir(folder);
     printf("%s: %zu passed", name, passed);
-    if (failed > 0)
-        printf(", %zu failed", failed);
+    if (failed > 0) printf(", %zu failed", failed);
     printf("\n");
     return failed > 0 ? 1 : 0;
 }
