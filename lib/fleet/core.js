@@ -4,6 +4,7 @@
 // call the native functions (with retries), the one way to report a failure, the one way to end a
 // sandbox. It decides no policy of its own. Order everywhere: state, then event, then promise.
 
+const { setMaxListeners } = require('node:events');
 const { isNativeError } = require('node:util/types');
 const { decision } = require('../debug');
 const { ClosedError, E2bError, messageOf } = require('../errors');
@@ -31,6 +32,8 @@ class FleetCore {
     this.stats = new Stats(this.pool);
     this.creations = new Limiter(() => config.get('maxConcurrentCreations'));
     this.#emit = emit;
+    // Each call under way listens once.
+    setMaxListeners(0, this.stopping, this.aborting);
   }
 
   /** The native functions; loaded at the first use, so that `require` stays light. */

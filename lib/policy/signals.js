@@ -3,6 +3,8 @@
 // Several AbortSignals as one. AbortSignal.any keeps a record in a long-lived source for every call
 // ever made; this one is undone when the call is over.
 
+const { setMaxListeners } = require('node:events');
+
 /**
  * @param {...(AbortSignal|null|undefined)} signals
  * @returns {{ signal: AbortSignal|undefined, unlink(): void }} aborted with the first one's reason
@@ -11,6 +13,7 @@ function linkSignals(...signals) {
   const sources = signals.filter((signal) => signal != null);
   if (sources.length < 2) return { signal: sources[0], unlink() {} };
   const controller = new AbortController();
+  setMaxListeners(0, controller.signal);
   const onAbort = ({ target }) => controller.abort(target.reason);
   for (const source of sources) {
     if (source.aborted) controller.abort(source.reason);
