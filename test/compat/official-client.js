@@ -78,6 +78,7 @@ function describeOfficialClient(sdk, { createPath }) {
     const sandbox = await Sandbox.create(options);
     const handle = await sandbox.commands.run('cat', { background: true, stdin: true });
     await sandbox.commands.sendStdin(handle.pid, 'one\n');
+    await waitFor(() => handle.stdout === 'one\n');
     const [listed] = await sandbox.commands.list();
     expect(listed).toMatchObject({ pid: handle.pid, cmd: '/bin/bash', args: ['-l', '-c', 'cat'] });
     let heard = '';
@@ -87,8 +88,7 @@ function describeOfficialClient(sdk, { createPath }) {
       },
     });
     await sandbox.commands.sendStdin(handle.pid, 'two\n');
-    await waitFor(() => heard === 'two\n');
-    expect(handle.stdout).toBe('one\ntwo\n');
+    await waitFor(() => heard === 'two\n' && handle.stdout === 'one\ntwo\n');
     expect(await again.kill()).toBe(true);
     await expect(handle.wait()).rejects.toBeInstanceOf(CommandExitError);
     await expect(again.wait()).rejects.toBeInstanceOf(CommandExitError);
