@@ -1,3 +1,4 @@
+// The surface of a backend: environment, isolation, state directory, log, bounds of its records.
 'use strict';
 
 const { execFile } = require('node:child_process');

@@ -1,3 +1,4 @@
+// The control plane over HTTP: every route, its refusals, and the life of a sandbox.
 'use strict';
 
 const { inspect } = require('node:util');

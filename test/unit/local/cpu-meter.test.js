@@ -1,3 +1,4 @@
+// Percentages from processor ticks.
 'use strict';
 
 const { CpuMeter } = require('../../../lib/local/cpu-meter');

@@ -1,3 +1,4 @@
+// Connect's stream framing.
 'use strict';
 
 const { FLAG_END, decodeEnvelopes, encodeEnvelope } = require('../../../lib/local/envelope');

@@ -1,3 +1,4 @@
+// Every fault action, on a fresh and on a reused connection, and the rules that choose them.
 'use strict';
 
 const http = require('node:http');

@@ -1,3 +1,4 @@
+// envd's files, file system, variables and metrics over HTTP.
 'use strict';
 
 const { randomBytes } = require('node:crypto');

@@ -1,3 +1,4 @@
+// Who hears what of a process, in which order, and who blocks it.
 'use strict';
 
 const { EventEmitter } = require('node:events');

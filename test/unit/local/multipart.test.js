@@ -1,3 +1,4 @@
+// The incremental multipart parser, at every way of cutting its input.
 'use strict';
 
 const { MultipartError, MultipartParser } = require('../../../lib/local/multipart');

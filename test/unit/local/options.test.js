@@ -1,3 +1,4 @@
+// The options of startLocalBackend and their refusals.
 'use strict';
 
 const { DEVELOPMENT_KEY, parseOptions } = require('../../../lib/local/options');

@@ -1,3 +1,4 @@
+// No process survives its sandbox or its backend, however either ends.
 'use strict';
 
 const { fork } = require('node:child_process');

@@ -1,3 +1,4 @@
+// envd's process service over HTTP: streams, input, signals, deadlines, errors.
 'use strict';
 
 const { once } = require('node:events');

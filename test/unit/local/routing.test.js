@@ -1,3 +1,4 @@
+// Which plane, sandbox and port a request is for.
 'use strict';
 
 const { routeRequest } = require('../../../lib/local/routing');

@@ -1,3 +1,4 @@
+// Filters, order and pages of the list; the encoding of metadata in its query.
 'use strict';
 
 const {

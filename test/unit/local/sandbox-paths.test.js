@@ -1,3 +1,4 @@
+// What clients call a path, where it lies, and what may be changed.
 'use strict';
 
 const fs = require('node:fs');

@@ -1,3 +1,4 @@
+// The signature of file URLs, with the protocol's test vectors.
 'use strict';
 
 const { signUrl, signatureMatches } = require('../../../lib/local/signature');
