@@ -6,6 +6,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { promisify } = require('node:util');
+const { waitFor } = require('../../helpers/backend');
 const { startLocalBackend } = require('../../../lib/local');
 const { RequestLog } = require('../../../lib/local/request-log');
 const { Client } = require('./client');
@@ -120,6 +121,15 @@ test('the version that clients are told can be set', async () => {
   const backend = await start({ envdVersion: '0.1.3' });
   const { json } = await new Client(backend).control('POST', '/sandboxes', { templateID: 'base' });
   expect(json.envdVersion).toBe('0.1.3');
+});
+
+test('a life longer than a timer can wait does not end at once', async () => {
+  const backend = await start({ limits: { maxTimeoutSeconds: 10_000_000 } });
+  const client = new Client(backend);
+  const { id } = await client.create({ timeout: 5_000_000 });
+  await client.create({ timeout: 1 });
+  await waitFor(() => backend.sandboxes().length === 1);
+  expect(backend.sandboxes()[0].sandboxId).toBe(id);
 });
 
 test('the backend imports nothing but itself and Node', () => {
