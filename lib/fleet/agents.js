@@ -7,6 +7,7 @@
 const { ProcessExitError, TimeoutError } = require('../errors');
 const { parseObject } = require('../options');
 const { linkSignals } = require('../policy/signals');
+const { unlessGivenUp } = require('./give-up');
 const { isSteady } = require('./health-monitor');
 const { withDetails } = require('./results');
 
@@ -59,19 +60,18 @@ class Agents {
   async deploy(member, request, signal) {
     const core = this.#core;
     const signals = new SignalGate();
-    const calling = linkSignals(core.aborting, signal);
+    const waiting = linkSignals(core.aborting, signal);
+    const starting = () =>
+      core.retry(
+        'deploy_agent',
+        member.id,
+        () => this.#start(member, request, signals),
+        waiting.signal,
+      );
     try {
-      const handle = await member.during(async () => {
-        const started = await core.retry(
-          'deploy_agent',
-          member.id,
-          () => this.#start(member, request, calling.signal, signals),
-          calling.signal,
-        );
-        started.done.catch(() => {});
-        await started.firstLine;
-        return started;
-      });
+      const handle = await member.during(() =>
+        unlessGivenUp(core, member, signal, starting, firstLineOf),
+      );
       const agent = { agentId: handle.agentId, request, handle };
       this.#enter(member, agent, signals);
       return agent;
@@ -79,24 +79,20 @@ class Agents {
       if (reached(error)) member.addRun(false);
       throw error;
     } finally {
-      calling.unlink();
+      waiting.unlink();
     }
   }
 
-  #start(member, request, signal, signals) {
+  #start(member, request, signals) {
     const { agentType, symbols, strategyParams, useGpu, options } = request;
+    const how = { background: true, onSignal: (line) => signals.push(line) };
     return this.#core.native.runE2bAgent(
       member.id,
       agentType,
       symbols,
       strategyParams,
       useGpu,
-      this.#core.options({
-        ...options,
-        signal,
-        background: true,
-        onSignal: (line) => signals.push(line),
-      }),
+      this.#core.options({ ...options, ...how }),
     );
   }
 
@@ -158,6 +154,12 @@ class Agents {
   }
 }
 
+async function firstLineOf(handle) {
+  handle.done.catch(() => {}); // watched as soon as the agent counts as deployed
+  await handle.firstLine;
+  return handle;
+}
+
 /** Holds lines back until somebody may see them, then lets them through in order. */
 class SignalGate {
   #held = [];
@@ -199,7 +201,9 @@ function tail(stderr) {
 
 /** Whether a failure says something about the sandbox, and not only about the request. */
 function reached(error) {
-  return error?.code === 'AGENT_FAILED' || !['not-sent', 'rejected'].includes(error?.outcome);
+  const { code, outcome } = error ?? {};
+  if (code === 'CANCELLED') return false;
+  return code === 'AGENT_FAILED' || !['not-sent', 'rejected'].includes(outcome);
 }
 
 module.exports = { Agents, agentRequest, endingError, tail, reached };

@@ -8,6 +8,7 @@ const { ProcessExitError, TimeoutError } = require('../errors');
 const { checkOptions, checkString, parseObject } = require('../options');
 const { linkSignals } = require('../policy/signals');
 const { agentRequest, endingError, reached, tail } = require('./agents');
+const { unlessGivenUp } = require('./give-up');
 const { withDetails } = require('./results');
 
 /** Seconds that a strategy may take when nobody says. */
@@ -83,18 +84,17 @@ class Strategies {
   /**
    * @param {Member} member
    * @param {object} plan of strategyPlan
-   * @param {AbortSignal} [signal] gives up; a process that runs is left to its deadline
+   * @param {AbortSignal} [signal] gives up; what runs is killed
    * @returns {Promise<object>} what the result shows: output, exitCode, ...
    * @throws {E2bError} with the output among its details
    */
   async execute(member, plan, signal) {
     const core = this.#core;
-    const calling = linkSignals(core.aborting, signal);
     try {
       const ran = await member.during(() =>
         plan.agent
-          ? this.#runAgent(member, plan.agent, calling.signal)
-          : this.#runCommand(member, plan.command, calling.signal),
+          ? this.#runAgent(member, plan.agent, signal)
+          : this.#runCommand(member, plan.command, signal),
       );
       member.executionCount++;
       member.addRun(true);
@@ -108,27 +108,17 @@ class Strategies {
         member.addRun(false);
       }
       throw error;
-    } finally {
-      calling.unlink();
     }
   }
 
   async #runAgent(member, request, signal) {
     const { agentType, symbols, strategyParams, useGpu, options } = request;
-    const core = this.#core;
-    const run = await core.retry(
-      'execute_strategy',
-      member.id,
-      () =>
-        core.native.runE2bAgent(
-          member.id,
-          agentType,
-          symbols,
-          strategyParams,
-          useGpu,
-          core.options({ ...options, signal }),
-        ),
-      signal,
+    const { native } = this.#core;
+    const run = await this.#run(member, signal, (how) =>
+      native.runE2bAgent(member.id, agentType, symbols, strategyParams, useGpu, {
+        ...how,
+        ...options,
+      }),
     );
     if (run.status !== 'completed') throw endingError(run);
     const { agentId, signals, summary, exitCode, stderr, durationMs, gpuUsed, sample } = run;
@@ -136,32 +126,39 @@ class Strategies {
     return { output: run.stdout, stderr, exitCode, durationMs, gpuUsed, sample, ...answer };
   }
 
-  // Started in the background, so that the round trip is known apart from the command's run time.
   async #runCommand(member, { command, args, timeout, options }, signal) {
-    const core = this.#core;
-    const handle = await core.retry(
-      'execute_strategy',
-      member.id,
-      async () => {
-        const askedAt = core.clock.steady();
-        const started = await core.native.executeE2bProcess(
-          member.id,
-          command,
-          args,
-          timeout,
-          true,
-          core.options({ ...options, signal, background: true }),
-        );
-        member.addLatency(core.clock.steady() - askedAt);
-        return started;
-      },
-      signal,
-    );
-    const result = await handle.done;
+    const { clock, native } = this.#core;
+    const result = await this.#run(member, signal, async (how) => {
+      const askedAt = clock.steady();
+      const all = { ...how, ...options };
+      const handle = await native.executeE2bProcess(member.id, command, args, timeout, true, all);
+      member.addLatency(clock.steady() - askedAt);
+      return handle;
+    });
     const { exitCode, signal: killedBy, stdout, stderr, truncated, durationMs } = result;
     const answer = { output: stdout, stderr, exitCode, signal: killedBy, truncated, durationMs };
     if (!result.timedOut && exitCode === 0) return answer;
     throw withDetails(exitError(member.id, result, timeout), answer);
+  }
+
+  /**
+   * Starts something in the background and waits for its end: so the round trip is known apart from
+   * the run time, and the process can be ended when nobody waits for it any more.
+   */
+  async #run(member, signal, start) {
+    const core = this.#core;
+    const how = core.options({ background: true });
+    const waiting = linkSignals(core.aborting, signal);
+    const starting = () =>
+      core.retry('execute_strategy', member.id, () => start(how), waiting.signal);
+    try {
+      return await unlessGivenUp(core, member, signal, starting, (handle) => {
+        handle.firstLine?.catch(() => {});
+        return handle.done;
+      });
+    } finally {
+      waiting.unlink();
+    }
   }
 }
 

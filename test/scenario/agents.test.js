@@ -171,3 +171,23 @@ test('a deadline ends it, and that is told', async () => {
   expect(of('agent:completed')[0]).toMatchObject({ status: 'timeout' });
   expect(of('error')[0].error).toMatchObject({ code: 'TIMEOUT' });
 });
+
+test('a signal gives up the start, and what was started is ended', async () => {
+  const { manager, ids } = await fleet.managerOf(1);
+  const controller = new AbortController();
+  fleet.backend.faults.add({ op: 'start', n: 1, action: { type: 'slow', delayMs: 300 } });
+  const deploying = manager.deployAgent(
+    ids[0],
+    'momentum',
+    ['SPX'],
+    { paceMs: 50 },
+    { signal: controller.signal },
+  );
+  await waitFor(() => fleet.asked('start').length === 1);
+  controller.abort();
+  expect(await deploying).toMatchObject({ success: false, code: 'CANCELLED' });
+  expect(manager.stats.agentsDeployed).toBe(0);
+  await waitFor(() => manager.activeSandboxes.get(ids[0]).state === 'idle');
+  expect(fleet.backend.sandboxes()[0].processes).toEqual([]);
+  expect(fleet.asked('signal')).toHaveLength(1);
+});

@@ -2,7 +2,7 @@
 
 // Recovery. MGR-13, RES-07, CFG-03, C-15, EVT-07, EVT-08, STA-02, STA-06, STA-08.
 
-const { recorded, waitFor, withFleet } = require('./helpers/fleet');
+const { movableClock, recorded, waitFor, withFleet } = require('./helpers/fleet');
 
 const fleet = withFleet();
 
@@ -164,6 +164,40 @@ test('who had taken the old one has the new one, and can put it back by the old 
     sandboxId: newId,
   });
   expect(manager.sandboxPool.has(newId)).toBe(true);
+});
+
+test('the replacement is handed out to nobody before its agents run', async () => {
+  const { manager, ids } = await fleet.managerOf(1, { autoRecovery: false });
+  await manager.deployAgent(ids[0], 'momentum', ['SPX'], { paceMs: 5 });
+  const asked = new Promise((resolve) => {
+    manager.once('sandbox:created', () => resolve(manager.getOrCreateSandbox()));
+  });
+  const { newId } = await manager._attemptRecovery(ids[0]);
+  const other = await asked;
+  expect(other).toMatchObject({ success: true, reused: false });
+  expect(other.sandboxId).not.toBe(newId);
+});
+
+test('a replacement is as inactive as what it replaced: no endless life for nobody', async () => {
+  const time = movableClock();
+  const { manager, ids } = await fleet.managerOf(1, { clock: time.clock });
+  time.pass(50 * 60_000);
+  await fleet.kill(ids[0]);
+  expect((await manager.monitorHealth()).recoveries).toHaveLength(1);
+  time.pass(11 * 60_000);
+  expect((await manager.cleanup()).cleanup.terminated).toBe(1);
+});
+
+test('an agent that is killed just before its sandbox dies is started again', async () => {
+  const { manager, ids } = await fleet.managerOf(1);
+  const { of } = recorded(manager);
+  const { pid } = await manager.deployAgent(ids[0], 'momentum', ['SPX'], { paceMs: 5 });
+  fleet.backend.faults.add({ op: 'get', n: 1, action: 'vanish' });
+  // Its own result does not matter: its sandbox may be gone before it is answered.
+  await manager.executeStrategy(ids[0], `kill -9 ${pid}`);
+  await waitFor(() => of('recovery:success').length === 1);
+  expect(of('agent:deployed')).toHaveLength(2);
+  expect(of('agent:completed')).toEqual([]);
 });
 
 test('while it is replaced, a sandbox cannot be used', async () => {

@@ -91,6 +91,16 @@ test('a creation whose answer does not come is found by its token and ended', as
   expect(fleet.backend.sandboxes()).toEqual([]);
 });
 
+test('a creation that waits for its turn is not sent any more', async () => {
+  const manager = fleet.manager({ maxConcurrentCreations: 1 });
+  fleet.backend.faults.add({ op: 'create', action: { type: 'slow', delayMs: 100 } });
+  const creating = [manager.createTradingSandbox(), manager.createTradingSandbox()];
+  await waitFor(() => fleet.asked('create').length === 1);
+  await manager.shutdown();
+  for (const result of await Promise.all(creating)) expect(result.code).toBe('CLOSED');
+  expect(fleet.asked('create')).toHaveLength(1);
+});
+
 test('a wait between two attempts is cut short', async () => {
   const manager = fleet.manager({ retryDelay: 600_000, clock: { random: () => 1 } });
   const { of } = recorded(manager);

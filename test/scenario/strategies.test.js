@@ -122,6 +122,20 @@ test('a start that was refused for now is tried again, an interrupted run is not
 });
 
 test.each([
+  ['a command', 'sleep 60', {}],
+  ['an agent', 'momentum', { symbols: ['SPX'], paceMs: 50 }],
+])('a signal gives up %s: it is killed, the sandbox is idle again', async (_, strategy, params) => {
+  const { manager, ids } = await fleet.managerOf(1);
+  const controller = new AbortController();
+  const running = manager.executeStrategy(ids[0], strategy, params, { signal: controller.signal });
+  await waitFor(() => fleet.backend.sandboxes()[0].processes.length === 1);
+  controller.abort();
+  expect(await running).toMatchObject({ success: false, code: 'CANCELLED' });
+  await waitFor(() => fleet.backend.sandboxes()[0].processes.length === 0);
+  expect(manager.activeSandboxes.get(ids[0]).state).toBe('idle');
+});
+
+test.each([
   ['an empty strategy', ['', {}], 'strategy'],
   ['params that are not an object', ['x', 5], 'params'],
   ['an unknown key of a command', ['echo', { cmd: 'x' }], "did you mean 'cwd'"],

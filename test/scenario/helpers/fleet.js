@@ -114,14 +114,18 @@ function recorded(manager) {
   };
 }
 
-/** A clock that can be moved, with intervals that tick when told to. */
-function movableClock() {
+/**
+ * A clock that can be moved, with intervals that tick when told to.
+ *
+ * @param {{ frozen?: boolean }} [how] frozen: it moves only when it is moved
+ */
+function movableClock({ frozen = false } = {}) {
   let wallShift = 0;
   let steadyShift = 0;
   const intervals = new Set();
   const clock = createClock({
     now: () => Date.now() + wallShift,
-    steady: () => performance.now() + steadyShift,
+    steady: () => (frozen ? 0 : performance.now()) + steadyShift,
     setInterval: (callback, ms) => {
       const timer = { callback, ms, unref() {} };
       intervals.add(timer);
