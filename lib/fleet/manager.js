@@ -18,9 +18,9 @@ const { createSpec } = require('./create-spec');
 const { Creation } = require('./creation');
 const { Handout } = require('./handout');
 const { HealthMonitor } = require('./health-monitor');
-const { Loop } = require('./loop');
 const { MemberView } = require('./member-view');
 const { Recovery } = require('./recovery');
+const { Rounds } = require('./rounds');
 const { scaleUp } = require('./scale');
 const { shutDown } = require('./shutdown');
 const { Strategies, strategyPlan } = require('./strategies');
@@ -36,8 +36,7 @@ class SandboxManager extends SafeEmitter {
   #recovery;
   #watch;
   #handout;
-  #healthLoop;
-  #cleanupLoop;
+  #rounds;
   #shutdown = null;
 
   /**
@@ -63,11 +62,13 @@ class SandboxManager extends SafeEmitter {
     this.#recovery = new Recovery(core, this.#creation, this.#agents);
     this.#watch = new Watch(core, this.#monitor, this.#recovery);
     this.#handout = new Handout(core, this.#creation, this.#monitor);
-    this.#healthLoop = new Loop(core.clock, () => this.#healthRound({ wait: false }));
-    this.#cleanupLoop = new Loop(core.clock, () => this.cleanup());
+    this.#rounds = new Rounds(core, {
+      health: () => this.#healthRound({ wait: false }),
+      cleanup: () => this.cleanup(),
+    });
 
     /** The configuration; an assignment is checked and takes effect at once. */
-    this.config = this.#config.facade((name) => this.#reconfigured(name));
+    this.config = this.#config.facade((name) => this.#rounds.reconfigured(name));
     /** The ten statistics, always current. */
     this.stats = core.stats.facade();
     /** All live sandboxes: id to record, read-only, always current. */
@@ -80,12 +81,12 @@ class SandboxManager extends SafeEmitter {
 
   /** The timer of the health rounds; null when stopped. */
   get _healthMonitoringInterval() {
-    return this.#healthLoop.timer;
+    return this.#rounds.timer('healthCheckInterval');
   }
 
   /** The timer of the cleanup rounds; null when stopped. */
   get _cleanupInterval() {
-    return this.#cleanupLoop.timer;
+    return this.#rounds.timer('cleanupInterval');
   }
 
   /**
@@ -278,8 +279,7 @@ class SandboxManager extends SafeEmitter {
 
   /** Stops the background loops; sandboxes stay. @returns {{ success: true, message: string }} */
   stop() {
-    this.#healthLoop.stop();
-    this.#cleanupLoop.stop();
+    this.#rounds.stop();
     return { success: true, message: 'Background tasks stopped' };
   }
 
@@ -319,23 +319,12 @@ class SandboxManager extends SafeEmitter {
 
   /** (Re)starts the health rounds, every `healthCheckInterval`. */
   _startHealthMonitoring() {
-    this.#start(this.#healthLoop, 'healthCheckInterval');
+    this.#rounds.start('healthCheckInterval');
   }
 
   /** (Re)starts the cleanup rounds, every `cleanupInterval`. */
   _startCleanupTask() {
-    this.#start(this.#cleanupLoop, 'cleanupInterval');
-  }
-
-  #start(loop, key) {
-    if (!this.#core.closed) loop.start(this.#config.get(key), this.#config.get('keepAlive'));
-  }
-
-  // A loop that was stopped stays stopped.
-  #reconfigured(name) {
-    const restarts = (loop, key) => loop.timer !== null && (name === key || name === 'keepAlive');
-    if (restarts(this.#healthLoop, 'healthCheckInterval')) this._startHealthMonitoring();
-    if (restarts(this.#cleanupLoop, 'cleanupInterval')) this._startCleanupTask();
+    this.#rounds.start('cleanupInterval');
   }
 
   #spec(config) {

@@ -36,6 +36,13 @@ test('a target beyond all numbers is capped', async () => {
   expect(await manager.scaleUp(Number.MAX_SAFE_INTEGER)).toMatchObject({ created: 2 });
 });
 
+test('a hundred sandboxes: made, looked at, ended', async () => {
+  const manager = fleet.manager({ maxPoolSize: 100, maxConcurrentCreations: 20 });
+  expect(await manager.scaleUp(100)).toMatchObject({ created: 100, currentCount: 100 });
+  expect((await manager.monitorHealth()).health).toMatchObject({ healthy: 100 });
+  expect(await manager.shutdown()).toMatchObject({ success: true, terminated: 100 });
+});
+
 test('forty calls at once on one sandbox: all answered, all counted', async () => {
   const { manager, ids } = await fleet.managerOf(1);
   const runs = Array.from({ length: 40 }, (_, i) => manager.executeStrategy(ids[0], `echo ${i}`));
