@@ -178,7 +178,8 @@ export interface ReleaseResult {
   success: true;
   /** The sandbox, or what replaced it. */
   sandboxId: string;
-  sandbox: SandboxRecord;
+  /** Null while it is being replaced; the replacement is idle then. */
+  sandbox: SandboxRecord | null;
   message: string;
 }
 

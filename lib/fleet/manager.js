@@ -131,7 +131,13 @@ class SandboxManager extends SafeEmitter {
    */
   releaseSandbox(sandboxId) {
     return this.#answer('release_sandbox', sandboxId, async () => {
-      const member = this.#core.pool.follow(sandboxId);
+      const { pool } = this.#core;
+      const newest = pool.newest(sandboxId);
+      if (this.#recovery.release(newest)) {
+        const message = `Sandbox ${newest} is being replaced; the replacement will be idle`;
+        return { sandboxId: newest, sandbox: null, message };
+      }
+      const member = pool.get(newest);
       member.taken = false;
       member.touch();
       const message = `Sandbox ${member.id} is back in the pool`;

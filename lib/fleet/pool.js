@@ -59,13 +59,13 @@ class Pool {
     });
   }
 
-  /** The sandbox, or what replaced it since. */
-  follow(id) {
+  /** The id of what stands in for a sandbox now: its own, if it was not replaced. */
+  newest(id) {
     let newest = id;
     while (!this.#members.has(newest) && this.#replacedBy.has(newest)) {
       newest = this.#replacedBy.get(newest);
     }
-    return this.get(newest);
+    return newest;
   }
 
   /**
@@ -142,6 +142,11 @@ class Pool {
   /** Ids of what was lost. */
   lost() {
     return [...this.#lost.keys()];
+  }
+
+  /** What is kept of a lost one. */
+  lostFacts(id) {
+    return this.#lost.get(id);
   }
 
   /** Takes a lost one out, to replace it. @returns {{ facts, place }|null} */

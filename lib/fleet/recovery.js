@@ -16,6 +16,8 @@ class Recovery {
   #creation;
   #agents;
   #running = new Map();
+  /** What is kept of the sandboxes that are being replaced at this moment, by the old id. */
+  #underway = new Map();
 
   constructor(core, creation, agents) {
     this.#core = core;
@@ -49,6 +51,7 @@ class Recovery {
     decision('recovery', { sandboxId: id });
     try {
       const { facts, place } = core.pool.reclaim(id) ?? (await this.#retire(core.pool.get(id)));
+      this.#underway.set(id, facts);
       const member = await this.#replace(id, facts, place);
       await this.#redeploy(member, facts);
       core.emit('recovery:success', { oldId: id, newId: member.id });
@@ -57,21 +60,31 @@ class Recovery {
       const result = core.fail('recovery', error, id);
       core.emit('recovery:failed', { sandboxId: id, error });
       return result;
+    } finally {
+      this.#underway.delete(id);
     }
+  }
+
+  /**
+   * Whoever had taken a sandbox gives it back while it is replaced, or waits for its replacement.
+   *
+   * @returns {boolean} whether that is so
+   */
+  release(id) {
+    const facts = this.#underway.get(id) ?? this.#core.pool.lostFacts(id);
+    if (facts === undefined) return false;
+    facts.taken = false;
+    return true;
   }
 
   /** Ends the old one; from its first line on nobody else can use it. */
   async #retire(member) {
-    const facts = {
-      spec: member.spec,
-      agents: [...member.agents.values()].map(({ request }) => request),
-      taken: member.taken,
-      lastUsed: member.lastUsed,
-      lastUsedAt: member.lastUsedAt,
-      rounds: 0,
-    };
+    const agents = [...member.agents.values()].map(({ request }) => request);
     const place = await this.#core.terminate(member, 'recovery', { keepPlace: true });
-    if (place !== null) return { facts, place };
+    if (place !== null) {
+      const { spec, taken, lastUsed, lastUsedAt } = member;
+      return { facts: { spec, agents, taken, lastUsed, lastUsedAt, rounds: 0 }, place };
+    }
     const message = `sandbox '${member.id}' was ended by somebody else while it was replaced`;
     throw new ConflictError(message, { sandboxId: member.id });
   }
@@ -88,9 +101,9 @@ class Recovery {
     try {
       return await this.#creation.create(facts.spec, held, { prepare });
     } catch (error) {
-      const rounds = facts.rounds + 1;
-      if (rounds < MAX_ROUNDS && !this.#core.closed) {
-        pool.lose(oldId, { ...facts, rounds }, place);
+      facts.rounds++;
+      if (facts.rounds < MAX_ROUNDS && !this.#core.closed) {
+        pool.lose(oldId, facts, place);
       } else {
         place.free();
       }
@@ -98,11 +111,11 @@ class Recovery {
     }
   }
 
-  async #redeploy(member, { agents, taken }) {
+  async #redeploy(member, facts) {
     const deployed = await Promise.allSettled(
-      agents.map((request) => this.#agents.deploy(member, request)),
+      facts.agents.map((request) => this.#agents.deploy(member, request)),
     );
-    member.taken = taken;
+    member.taken = facts.taken;
     const failed = deployed.filter(({ status }) => status === 'rejected');
     for (const { reason } of failed) this.#core.fail('deploy_agent', reason, member.id);
     if (failed.length > 0) throw withDetails(failed[0].reason, { newId: member.id });

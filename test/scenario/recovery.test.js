@@ -200,6 +200,29 @@ test('an agent that is killed just before its sandbox dies is started again', as
   expect(of('agent:completed')).toEqual([]);
 });
 
+test('put back while it is replaced: the replacement is idle, not taken for ever', async () => {
+  const manager = fleet.manager();
+  const { sandboxId } = await manager.getOrCreateSandbox();
+  const release = () => manager.releaseSandbox(sandboxId);
+  const released = new Promise((resolve) => {
+    manager.once('sandbox:terminated', () => setImmediate(() => resolve(release())));
+  });
+  fleet.backend.faults.add({ op: 'create', n: 1, action: { type: 'slow', delayMs: 100 } });
+  const { newId } = await manager._attemptRecovery(sandboxId);
+  expect(await released).toMatchObject({ success: true, sandboxId, sandbox: null });
+  expect([...manager.sandboxPool.keys()]).toEqual([newId]);
+});
+
+test('put back while it awaits its replacement: the same', async () => {
+  const manager = fleet.manager();
+  const { sandboxId } = await manager.getOrCreateSandbox();
+  fleet.backend.faults.add({ op: 'create', n: 1, action: { status: 400 } });
+  await manager._attemptRecovery(sandboxId);
+  expect(await manager.releaseSandbox(sandboxId)).toMatchObject({ success: true });
+  await manager.monitorHealth();
+  expect(manager.sandboxPool.size).toBe(1);
+});
+
 test('while it is replaced, a sandbox cannot be used', async () => {
   const { manager, ids } = await fleet.managerOf(1);
   const recovering = manager._attemptRecovery(ids[0]);

@@ -116,7 +116,11 @@ test('an unknown id is not found, a replaced one says by what', () => {
   pool.replaced('old', 'new');
   expect(() => pool.get('none')).toThrow("sandbox 'none' not found");
   expect(() => pool.get('old')).toThrow("sandbox 'old' not found: it was replaced by new");
-  expect(pool.follow('old').id).toBe('new');
+  expect([pool.newest('old'), pool.newest('new'), pool.newest('none')]).toEqual([
+    'new',
+    'new',
+    'none',
+  ]);
   expect(() => pool.get(undefined)).toThrow(expect.objectContaining({ code: 'NOT_FOUND' }));
 });
 
@@ -124,7 +128,7 @@ test('a replacement of a replacement is found by the first id', () => {
   const pool = poolOf(5, made('c'));
   pool.replaced('a', 'b');
   pool.replaced('b', 'c');
-  expect(pool.follow('a').id).toBe('c');
+  expect(pool.newest('a')).toBe('c');
 });
 
 test('a kept place is taken until it is filled', () => {
