@@ -114,3 +114,215 @@ const char *e2b_err_class_name(int code);
 
 /* Overwrites every occurrence of secret in text with '*'. secret may be NULL or "". */
 void e2b_err_scrub(char *text, const char *secret);
+
+/* ---- 3. Trust and configuration: made once, shared by many calls --------------------------- */
+
+/* Certificates to trust, PEM; parsed at the first TLS connection. Counted references, any time. */
+typedef struct e2b_trust e2b_trust_t;
+int e2b_trust_create(const char *pem, size_t len, e2b_trust_t **out);
+void e2b_trust_retain(e2b_trust_t *trust);
+void e2b_trust_release(e2b_trust_t *trust);
+
+typedef struct e2b_config_options {
+    const char *api_key;        /* NULL or "": control-plane calls fail with MISSING_API_KEY */
+    const char *api_url;        /* NULL: https://api.<domain> */
+    const char *sandbox_url;    /* NULL: from the domain and the sandbox */
+    const char *domain;         /* NULL: e2b.app */
+    const char *proxy;          /* NULL or "": none; libcurl's environment variables are not read */
+    const char *no_proxy;       /* hosts that go without it */
+    const char *user_agent;     /* NULL: "e2b-swarm" */
+    const char *const *headers; /* "Name: value" each, sent on both planes */
+    size_t header_count;
+    e2b_trust_t *trust; /* retained; NULL: https connections fail */
+} e2b_config_options_t;
+
+/* Immutable once made. Counted references, any time. Fails with INVALID_ARGUMENT naming the field. */
+typedef struct e2b_config e2b_config_t;
+int e2b_config_create(const e2b_config_options_t *options, e2b_config_t **out, e2b_err_t *err);
+void e2b_config_retain(e2b_config_t *config);
+void e2b_config_release(e2b_config_t *config);
+
+/* ---- 4. The client: one per environment ---------------------------------------------------- */
+
+typedef struct e2b_client e2b_client_t;
+typedef struct e2b_op e2b_op_t;
+
+int e2b_client_create(e2b_client_t **out);
+/* Ends everything at once, without waiting and without results. No step may be running. */
+void e2b_client_free(e2b_client_t *client);
+
+/* Readable when a step has something to do. */
+int e2b_client_fd(const e2b_client_t *client);
+/* How long one may wait for the descriptor before the next step: 0 now, -1 for ever. Loop thread. */
+int64_t e2b_client_timeout_ms(const e2b_client_t *client);
+/* Commands are waiting for a step. Any time. */
+bool e2b_client_pending(e2b_client_t *client);
+/* Calls not yet taken as done. Loop thread. */
+size_t e2b_client_active(const e2b_client_t *client);
+
+/* Taken: op belongs to the client until it is taken as done. id is the caller's, never reused;
+ * 0 is not allowed. Any time. On failure (E2B_ERR_CAPACITY above E2B_MAX_CALLS, OUT_OF_MEMORY) op
+ * still belongs to the caller. */
+int e2b_client_submit(e2b_client_t *client, e2b_op_t *op, uint64_t id);
+/* Unknown or finished ids are fine: a cancel may cross the completion. Any time. */
+void e2b_client_cancel(e2b_client_t *client, uint64_t id);
+/* The reader of a stream has dealt with all it was given: the stream may go on. Any time. */
+void e2b_client_ack(e2b_client_t *client, uint64_t id);
+
+/* Pool thread: everything that can be done without waiting, for about budget_us at most. */
+void e2b_client_step(e2b_client_t *client, int64_t budget_us);
+
+/* Loop thread, no step running: the next op that has news, or NULL. Deal with it (e2b_op_news),
+ * then take the next. An op with E2B_NEWS_DONE belongs to the caller again: e2b_op_free. */
+e2b_op_t *e2b_client_take(e2b_client_t *client);
+
+enum {
+    E2B_NEWS_STARTED = 1, /* a process runs: result->pid */
+    E2B_NEWS_OUTPUT = 2,  /* result->stream[0] and [1] hold new bytes; reset them when read */
+    E2B_NEWS_DONE = 4,    /* the result is whole */
+};
+
+typedef struct e2b_buf e2b_buf_t;
+typedef struct e2b_tail e2b_tail_t;
+
+/* What a call came to. Borrowed from the op; buffers may be taken out of it (e2b_buf_take). */
+typedef struct e2b_result {
+    e2b_err_t err; /* err.code is E2B_OK on success */
+    int status;    /* HTTP status of the main answer */
+    e2b_buf_t *body;      /* JSON text, or the bytes of a file */
+    e2b_buf_t *extra;     /* get status: the daemon's metrics; empty when not asked or not had */
+    int extra_code;       /* get status: E2B_OK, or why there are no metrics */
+    char next_token[512]; /* list: "" on the last page */
+    bool already_gone;    /* terminate */
+    uint32_t pid;
+    bool exited;      /* false: a signal, or no end seen */
+    int exit_code;    /* when exited */
+    char signal[16];  /* "SIGKILL", ...; "" when none */
+    bool timed_out;   /* the deadline of the call ended it */
+    int64_t duration_ms;
+    e2b_buf_t *stream[2]; /* new bytes of stdout and stderr for a reader */
+    e2b_tail_t *tail[2];  /* kept stdout and stderr */
+} e2b_result_t;
+
+unsigned e2b_op_news(e2b_op_t *op); /* E2B_NEWS_*; reading clears them */
+e2b_result_t *e2b_op_result(e2b_op_t *op);
+uint64_t e2b_op_id(const e2b_op_t *op);
+const char *e2b_op_sandbox_id(const e2b_op_t *op); /* "" for calls without */
+void e2b_op_free(e2b_op_t *op);
+
+/* ---- 5. Operations: each copies its arguments, checks them, sends nothing ------------------- */
+
+/* What every call has. */
+typedef struct e2b_call {
+    e2b_config_t *config;       /* retained */
+    int64_t request_timeout_ms; /* 1..86,400,000; 0: the default */
+} e2b_call_t;
+
+/* A list of strings; for pairs: key, value, key, value... Borrowed. */
+typedef struct e2b_strings {
+    const char *const *items;
+    size_t count;
+} e2b_strings_t;
+
+/* Bytes by reference: kept until the op is freed. */
+typedef struct e2b_bytes {
+    const void *data;
+    size_t len;
+} e2b_bytes_t;
+
+/* 5a. Sandboxes (control plane; sandbox.c) */
+typedef struct e2b_create_args {
+    const char *name;        /* not empty; travels as metadata e2b-swarm.name */
+    const char *template_id; /* NULL: base */
+    double timeout_s;        /* > 0, <= 86,400; fractions are rounded up */
+    double memory_mb;        /* 0: not given; else >= 128: checked, not sent */
+    double cpu_count;        /* 0: not given; else a whole number >= 1: checked, not sent */
+    e2b_strings_t metadata;  /* pairs */
+    e2b_strings_t env;       /* pairs */
+    int auto_pause;          /* -1: not given */
+    int allow_internet;      /* -1: not given */
+} e2b_create_args_t;
+int e2b_op_create(const e2b_call_t *call, const e2b_create_args_t *args, e2b_op_t **out,
+                  e2b_err_t *err);
+/* With metrics, the daemon is asked too when the sandbox runs. */
+int e2b_op_get(const e2b_call_t *call, const char *sandbox_id, bool metrics, e2b_op_t **out,
+               e2b_err_t *err);
+/* One page. state: "running", "paused", "running,paused" or NULL. */
+int e2b_op_list(const e2b_call_t *call, const char *state, e2b_strings_t metadata, int limit,
+                const char *next_token, e2b_op_t **out, e2b_err_t *err);
+int e2b_op_set_timeout(const e2b_call_t *call, const char *sandbox_id, double seconds,
+                       e2b_op_t **out, e2b_err_t *err);
+/* timeout_s 0: the server's default. */
+int e2b_op_connect(const e2b_call_t *call, const char *sandbox_id, double timeout_s, e2b_op_t **out,
+                   e2b_err_t *err);
+/* Waits up to grace_ms for this client's own calls to the sandbox, then deletes. */
+int e2b_op_terminate(const e2b_call_t *call, const char *sandbox_id, int64_t grace_ms,
+                     e2b_op_t **out, e2b_err_t *err);
+
+/* 5b. Processes (daemon; process.c) */
+typedef struct e2b_upload {
+    const char *path;
+    e2b_bytes_t bytes;
+} e2b_upload_t;
+typedef struct e2b_exec_args {
+    const char *command;      /* not empty */
+    bool shell;               /* a line for /bin/bash -l -c; args must be empty */
+    e2b_strings_t args;       /* */
+    double timeout_s;         /* > 0, <= 86,400 */
+    const char *cwd;          /* NULL: the daemon's default */
+    const char *user;         /* NULL: the daemon's default */
+    e2b_strings_t env;        /* pairs */
+    bool stdin_open;          /* leaves stdin open for e2b_op_input */
+    bool has_stdin;           /* stdin_data is written, then closed */
+    e2b_bytes_t stdin_data;   /* */
+    bool keep;                /* keep the tails */
+    bool stream;              /* give a reader all bytes, with back-pressure */
+    size_t max_output;        /* of each tail; 0: the default */
+    const e2b_upload_t *uploads; /* files written before the start; 0 of them is usual */
+    size_t upload_count;
+} e2b_exec_args_t;
+int e2b_op_exec(const e2b_call_t *call, const char *sandbox_id, const e2b_exec_args_t *args,
+                e2b_op_t **out, e2b_err_t *err);
+/* Attaches to a running process. timeout_s 0: no limit; its end ends only this view. */
+int e2b_op_attach(const e2b_call_t *call, const char *sandbox_id, uint32_t pid, double timeout_s,
+                  bool keep, bool stream, size_t max_output, e2b_op_t **out, e2b_err_t *err);
+int e2b_op_processes(const e2b_call_t *call, const char *sandbox_id, e2b_op_t **out,
+                     e2b_err_t *err);
+/* data may be empty; end closes stdin afterwards. */
+int e2b_op_input(const e2b_call_t *call, const char *sandbox_id, uint32_t pid, e2b_bytes_t data,
+                 bool end, e2b_op_t **out, e2b_err_t *err);
+/* signal: "SIGKILL" or "SIGTERM", the two that the protocol has. */
+int e2b_op_signal(const e2b_call_t *call, const char *sandbox_id, uint32_t pid, const char *signal,
+                  e2b_op_t **out, e2b_err_t *err);
+
+/* 5c. Files (daemon; files.c) */
+int e2b_op_write_file(const e2b_call_t *call, const char *sandbox_id, const char *path,
+                      const char *user, e2b_bytes_t data, e2b_op_t **out, e2b_err_t *err);
+/* max_bytes 0: E2B_MAX_FILE_BODY. A longer file: RESPONSE_TOO_LARGE. */
+int e2b_op_read_file(const e2b_call_t *call, const char *sandbox_id, const char *path,
+                     const char *user, size_t max_bytes, e2b_op_t **out, e2b_err_t *err);
+int e2b_op_list_files(const e2b_call_t *call, const char *sandbox_id, const char *path,
+                      const char *user, int depth, e2b_op_t **out, e2b_err_t *err);
+int e2b_op_remove_file(const e2b_call_t *call, const char *sandbox_id, const char *path,
+                       const char *user, e2b_op_t **out, e2b_err_t *err);
+
+/* 5d. Agents (agent.c): uploads the program, its configuration and its data, then runs it. */
+typedef struct e2b_agent_args {
+    const char *agent_id;     /* [A-Za-z0-9-], names the agent's folder under the home */
+    const char *agent_type;   /* for the configuration file */
+    const char *program_name; /* "momentum.js" */
+    const char *program;      /* its text */
+    const char *params_json;  /* a JSON object */
+    e2b_strings_t symbols;    /* at least one */
+    const e2b_bytes_t *data;  /* one per symbol */
+    const char *const *data_names; /* file name of each, "SPX.csv" */
+    double timeout_s;
+    e2b_strings_t env;
+    const char *user;
+    bool stream;
+    size_t max_output;
+} e2b_agent_args_t;
+int e2b_op_agent(const e2b_call_t *call, const char *sandbox_id, const e2b_agent_args_t *args,
+                 e2b_op_t **out, e2b_err_t *err);
+
+#endif

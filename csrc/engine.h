@@ -1,0 +1,68 @@
+/*
+ * engine.h: every transfer in flight. One libcurl multi handle on one poll set, a heap of timers,
+ * and a list of deferred calls. It drives curl; it does not know HTTP's meaning, E2B, or calls.
+ *
+ * Pool thread only, but for create/free/fd/timeout, which the loop thread uses while no step runs.
+ * libcurl must not be re-entered from its callbacks: what a callback wants done it defers.
+ */
+#ifndef E2B_ENGINE_H
+#define E2B_ENGINE_H
+
+#include <curl/curl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "e2b.h"
+
+typedef struct e2b_engine e2b_engine_t;
+
+/* One curl transfer; embedded in its owner, which must stop it before it goes away. */
+typedef struct e2b_transfer {
+    CURL *easy; /* NULL when idle */
+    void (*on_done)(struct e2b_transfer *transfer, CURLcode code);
+} e2b_transfer_t;
+
+typedef struct e2b_timer {
+    int64_t due_ms;
+    size_t slot; /* place in the heap + 1; 0 when not set */
+    void (*fire)(struct e2b_timer *timer);
+} e2b_timer_t;
+
+typedef struct e2b_deferred {
+    struct e2b_deferred *next;
+    bool queued;
+    void (*run)(struct e2b_deferred *deferred);
+} e2b_deferred_t;
+
+int e2b_engine_create(e2b_engine_t **out);
+void e2b_engine_free(e2b_engine_t *engine); /* every transfer must have been stopped */
+int e2b_engine_fd(const e2b_engine_t *engine);
+
+/* Does everything that can be done without waiting, once. True: something was done, look again. */
+bool e2b_engine_turn(e2b_engine_t *engine);
+
+/* Milliseconds until the next timer; 0: at once; -1: none. */
+int64_t e2b_engine_timeout_ms(const e2b_engine_t *engine);
+
+/* Borrows an easy handle with the engine's fixed options set; the caller sets the rest and starts
+ * it. NULL: out of memory. */
+CURL *e2b_engine_prepare(e2b_engine_t *engine, e2b_transfer_t *transfer);
+int e2b_engine_start(e2b_engine_t *engine, e2b_transfer_t *transfer);
+
+/* Ends the transfer (also one that was only prepared) and takes the handle back; on_done is not
+ * called. Fine when idle. Never from a curl callback. */
+void e2b_engine_stop(e2b_engine_t *engine, e2b_transfer_t *transfer);
+
+/* Lets a paused transfer go on. Never from a curl callback. */
+void e2b_engine_unpause(e2b_engine_t *engine, e2b_transfer_t *transfer);
+
+/* Setting an armed timer moves it. OUT_OF_MEMORY when the heap cannot grow. */
+int e2b_engine_timer_set(e2b_engine_t *engine, e2b_timer_t *timer, int64_t due_ms);
+void e2b_engine_timer_clear(e2b_engine_t *engine, e2b_timer_t *timer);
+
+/* Runs once, after the current curl call has returned; queueing it twice is the same as once. */
+void e2b_engine_defer(e2b_engine_t *engine, e2b_deferred_t *deferred);
+void e2b_engine_undefer(e2b_engine_t *engine, e2b_deferred_t *deferred);
+
+#endif

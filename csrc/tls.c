@@ -1,0 +1,95 @@
+/*
+ * tls.c: the shared certificate store. Parsed lazily by the pool thread that first needs it; the
+ * lock covers two engines (worker threads) that share one trust. It must never fall back to an
+ * unverified connection: a store that cannot be made fails the connection.
+ */
+#include "tls.h"
+
+#include <limits.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "alloc.h"
+
+struct e2b_trust {
+    atomic_int references;
+    pthread_mutex_t lock;
+    char *pem; /* freed once parsed */
+    size_t pem_len;
+    X509_STORE *store;
+};
+
+int e2b_trust_create(const char *pem, size_t len, e2b_trust_t **out) {
+    *out = NULL;
+    e2b_trust_t *trust = e2b_calloc(1, sizeof *trust);
+    if (!trust) return E2B_ERR_OUT_OF_MEMORY;
+    trust->pem = e2b_strndup(pem, len);
+    if (!trust->pem || pthread_mutex_init(&trust->lock, NULL) != 0) {
+        e2b_free(trust->pem);
+        e2b_free(trust);
+        return E2B_ERR_OUT_OF_MEMORY;
+    }
+    trust->pem_len = len;
+    atomic_init(&trust->references, 1);
+    *out = trust;
+    return E2B_OK;
+}
+
+void e2b_trust_retain(e2b_trust_t *trust) {
+    if (trust) atomic_fetch_add(&trust->references, 1);
+}
+
+void e2b_trust_release(e2b_trust_t *trust) {
+    if (!trust || atomic_fetch_sub(&trust->references, 1) != 1) return;
+    pthread_mutex_destroy(&trust->lock);
+    X509_STORE_free(trust->store);
+    e2b_free(trust->pem);
+    e2b_free(trust);
+}
+
+/* A text without any certificate gives an empty store, which then trusts nobody: that is right. A
+ * certificate that cannot be read is skipped, as Node does with NODE_EXTRA_CA_CERTS. */
+static X509_STORE *parse(const char *pem, size_t len) {
+    if (len > INT_MAX) return NULL;
+    X509_STORE *store = X509_STORE_new();
+    BIO *bio = BIO_new_mem_buf(pem, (int)len);
+    if (!store || !bio) {
+        X509_STORE_free(store);
+        BIO_free(bio);
+        return NULL;
+    }
+    for (;;) {
+        X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+        if (!certificate) {
+            unsigned long why = ERR_peek_last_error();
+            ERR_clear_error();
+            if (ERR_GET_REASON(why) == PEM_R_NO_START_LINE || BIO_eof(bio)) break;
+            continue;
+        }
+        X509_STORE_add_cert(store, certificate); /* a duplicate is no error */
+        X509_free(certificate);
+    }
+    ERR_clear_error();
+    BIO_free(bio);
+    return store;
+}
+
+int e2b_trust_install(e2b_trust_t *trust, void *ssl_ctx) {
+    pthread_mutex_lock(&trust->lock);
+    if (!trust->store) {
+        trust->store = parse(trust->pem, trust->pem_len);
+        if (trust->store) {
+            e2b_free(trust->pem);
+            trust->pem = NULL;
+        }
+    }
+    X509_STORE *store = trust->store;
+    pthread_mutex_unlock(&trust->lock);
+    if (!store) return E2B_ERR_OUT_OF_MEMORY;
+    SSL_CTX_set1_cert_store(ssl_ctx, store);
+    return E2B_OK;
+}

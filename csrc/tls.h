@@ -1,0 +1,14 @@
+/*
+ * tls.h: one certificate store shared by all connections. Parsing ~140 roots costs 20 ms, so it is
+ * done once, at the first TLS connection, on the pool thread. Verification is always on; there is
+ * no way to switch it off.
+ */
+#ifndef E2B_TLS_H
+#define E2B_TLS_H
+
+#include "e2b.h"
+
+/* Puts the store into an SSL_CTX (void * as libcurl hands it). Pool thread. 0, or E2B_ERR_*. */
+int e2b_trust_install(e2b_trust_t *trust, void *ssl_ctx);
+
+#endif
