@@ -21,7 +21,7 @@ const { HealthMonitor } = require('./health-monitor');
 const { MemberView } = require('./member-view');
 const { Recovery } = require('./recovery');
 const { Rounds } = require('./rounds');
-const { scaleUp } = require('./scale');
+const { numbered, scaleUp } = require('./scale');
 const { shutDown } = require('./shutdown');
 const { Strategies, strategyPlan } = require('./strategies');
 const { Watch } = require('./watch');
@@ -234,22 +234,9 @@ class SandboxManager extends SafeEmitter {
    *   success is false when none could be created
    */
   scaleUp(target, config, { signal } = {}) {
-    return this.#answer('scale_up', null, async () => {
-      const base = this.#spec(config);
-      const named = config?.name === undefined ? null : base.name;
-      const specOf = (index) =>
-        this.#spec({ ...config, ...(named === null ? {} : { name: `${named}-${index + 1}` }) });
-      const { errors, ...scaled } = await scaleUp(
-        this.#core,
-        this.#creation,
-        target,
-        specOf,
-        signal,
-      );
-      const failures = errors.map((error) => this.#core.fail('create_sandbox', error));
-      const answer = { ...scaled, errors: failures.map(({ error }) => error) };
-      const nothing = scaled.created === 0 && failures.length > 0;
-      return nothing ? { ...failures[0], ...answer } : answer;
+    return this.#answer('scale_up', null, () => {
+      const specOf = (number) => this.#spec(numbered(config, number));
+      return scaleUp(this.#core, this.#creation, { target, specOf, signal });
     });
   }
 

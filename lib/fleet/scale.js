@@ -8,13 +8,17 @@ const { checkNumber } = require('../options');
 /**
  * @param {import('./core').FleetCore} core
  * @param {import('./creation').Creation} creation
- * @param {number} target sandboxes in the end, those being created counted
- * @param {(index: number) => object} specOf
- * @param {AbortSignal} [signal]
- * @returns {Promise<object>} { created, failed, currentCount, message, errors }
+ * @param {object} wish
+ * @param {number} wish.target sandboxes in the end, those being created counted
+ * @param {(number: number) => object} wish.specOf spec of the first, second, ... new one; throws for
+ *   a bad config
+ * @param {AbortSignal} [wish.signal]
+ * @returns {Promise<object>} { created, failed, currentCount, message, errors: texts }, and of a
+ *   failure, when none could be created, what the first one said
  */
-async function scaleUp(core, creation, target, specOf, signal) {
+async function scaleUp(core, creation, { target, specOf, signal }) {
   checkNumber(target, 'target', { min: 0, integer: true });
+  specOf(1);
   const { pool } = core;
   const maximum = core.config.get('maxPoolSize');
   const before = pool.taken;
@@ -29,15 +33,28 @@ async function scaleUp(core, creation, target, specOf, signal) {
   // All places in one go: nobody comes between, and none of them can fail for capacity.
   const places = Array.from({ length: wanted }, () => pool.reserve());
   const settled = await Promise.allSettled(
-    places.map((place, index) => creation.create(specOf(index), place, { signal })),
+    places.map((place, index) => creation.create(specOf(index + 1), place, { signal })),
   );
-  const errors = settled.filter(({ status }) => status === 'rejected').map(({ reason }) => reason);
-  const created = settled.length - errors.length;
+  const reasons = settled.filter(({ status }) => status === 'rejected').map(({ reason }) => reason);
+  const created = settled.length - reasons.length;
   if (created > 0) core.emit('scale:up', { targetCount: target, created });
+  const failures = reasons.map((reason) => core.fail('create_sandbox', reason));
   const capped = target > maximum ? ` (capped at maxPoolSize ${maximum})` : '';
-  const failures = errors.length > 0 ? `, ${errors.length} failed` : '';
-  const message = `Scaled up by ${created} to ${pool.size}${capped}${failures}`;
-  return { created, failed: errors.length, currentCount: pool.size, message, errors };
+  const short = failures.length > 0 ? `, ${failures.length} failed` : '';
+  return {
+    ...(created === 0 ? failures[0] : {}),
+    created,
+    failed: failures.length,
+    currentCount: pool.size,
+    message: `Scaled up by ${created} to ${pool.size}${capped}${short}`,
+    errors: failures.map(({ error }) => error),
+  };
 }
 
-module.exports = { scaleUp };
+/** A config with a number behind its name, if it has one. */
+function numbered(config, number) {
+  if (typeof config?.name !== 'string' || config.name === '') return config;
+  return { ...config, name: `${config.name}-${number}` };
+}
+
+module.exports = { scaleUp, numbered };
