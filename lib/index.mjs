@@ -1,0 +1,42 @@
+// The same names for `import`. ES modules need their exports as values, so lib/native.js and the
+// manager are loaded here at once; the addon still waits for the first call.
+
+import index from './index.js';
+
+export const {
+  getVersion,
+  E2bError,
+  InvalidArgumentError,
+  AuthenticationError,
+  PermissionError,
+  NotFoundError,
+  ConflictError,
+  RateLimitError,
+  ConcurrencyError,
+  TimeoutError,
+  NetworkError,
+  ProtocolError,
+  ServerError,
+  CancelledError,
+  CapacityError,
+  BudgetError,
+  ClosedError,
+  ProcessExitError,
+  createE2bSandbox,
+  runE2bAgent,
+  executeE2bProcess,
+  getE2bSandboxStatus,
+  terminateE2bSandbox,
+  listE2bSandboxes,
+  setE2bSandboxTimeout,
+  connectE2bSandbox,
+  writeE2bFile,
+  readE2bFile,
+  listE2bFiles,
+  removeE2bFile,
+  listE2bProcesses,
+  connectE2bProcess,
+  sendE2bInput,
+  killE2bProcess,
+  SandboxManager,
+} = index;

@@ -1,0 +1,95 @@
+'use strict';
+
+// What this process has done in each sandbox: how often, when last, and the last lines of output that
+// came through here. The far end keeps none of this. Bounded in sandboxes, lines and bytes, forgets
+// the sandbox that was not used for longest, and must never grow with what a program prints.
+
+const MAX_SANDBOXES = 1_000;
+const MAX_LINES = 100;
+const MAX_LINE_CHARS = 4_096;
+const MAX_CHUNK_BYTES = 64 * 1024; // the end of a chunk that is looked at; 100 lines and more
+
+class Activity {
+  executions = 0;
+  #lastAt = null;
+  #lines = [];
+  #partial = ['', ''];
+
+  /** @returns {string|null} ISO time of the last use */
+  get lastActivity() {
+    return this.#lastAt === null ? null : new Date(this.#lastAt).toISOString();
+  }
+
+  /** @returns {string[]} the last 100 lines, oldest first; one that is not finished is the last */
+  get logs() {
+    const open = this.#partial.filter((text) => text !== '');
+    return [...this.#lines, ...open].slice(-MAX_LINES);
+  }
+
+  touch() {
+    this.#lastAt = Date.now();
+  }
+
+  /**
+   * @param {0|1} stream stdout or stderr
+   * @param {string|Buffer} chunk
+   */
+  add(stream, chunk) {
+    const text =
+      typeof chunk === 'string'
+        ? chunk.slice(-MAX_CHUNK_BYTES)
+        : chunk.subarray(-MAX_CHUNK_BYTES).toString();
+    const last = text.lastIndexOf('\n');
+    if (last < 0) {
+      this.#partial[stream] = (this.#partial[stream] + text).slice(0, MAX_LINE_CHARS);
+      return;
+    }
+    const found = [];
+    let end = last;
+    while (end >= 0 && found.length < MAX_LINES) {
+      const start = text.lastIndexOf('\n', end - 1);
+      const from = end === 0 ? 0 : start + 1;
+      const head = from === 0 ? this.#partial[stream] : '';
+      found.push((head + text.slice(from, end)).slice(0, MAX_LINE_CHARS));
+      end = end === 0 ? -1 : start;
+    }
+    this.#lines.push(...found.reverse());
+    if (this.#lines.length > MAX_LINES) this.#lines.splice(0, this.#lines.length - MAX_LINES);
+    this.#partial[stream] = text.slice(last + 1, last + 1 + MAX_LINE_CHARS);
+  }
+
+  /** A program has ended: what it left without a newline is a line. */
+  closeLines() {
+    for (const stream of [0, 1]) if (this.#partial[stream] !== '') this.add(stream, '\n');
+  }
+}
+
+const NOTHING = Object.freeze({ executions: 0, lastActivity: null, logs: Object.freeze([]) });
+const sandboxes = new Map();
+
+/** @returns {Activity} of a sandbox; made when it is new, and now the youngest */
+function activityOf(sandboxId) {
+  const known = sandboxes.get(sandboxId);
+  if (known) sandboxes.delete(sandboxId);
+  else if (sandboxes.size >= MAX_SANDBOXES) sandboxes.delete(sandboxes.keys().next().value);
+  const activity = known ?? new Activity();
+  sandboxes.set(sandboxId, activity);
+  return activity;
+}
+
+/** @returns {{ executions: number, lastActivity: string|null, logs: readonly string[] }} */
+function seenOf(sandboxId) {
+  return sandboxes.get(sandboxId) ?? NOTHING;
+}
+
+/** Something was done there just now. */
+function touch(sandboxId) {
+  activityOf(sandboxId).touch();
+}
+
+/** It is terminated. */
+function forget(sandboxId) {
+  sandboxes.delete(sandboxId);
+}
+
+module.exports = { activityOf, forget, seenOf, touch };

@@ -1,0 +1,230 @@
+'use strict';
+
+// Calls in flight: how one is begun, cancelled and settled. The addon makes every promise; `settle`
+// gets its news in batches and says with what each is settled. There is no second road: whatever is
+// in the table came from `enter` and leaves it in `settle`, once. Must not know any operation.
+
+const errors = require('../errors');
+const { invalid } = require('../options');
+const { Connections, requestTimeoutOf } = require('./connection');
+
+const { CancelledError, E2bError } = errors;
+
+/** Kinds of the addon's records, and the slots of each. */
+const STARTED = 1;
+const OUTPUT = 2;
+const FAILED = 6;
+const RECORD_SLOTS = 9;
+
+let addon = null;
+let connections = null;
+let nextId = 1;
+let refused = null; // the error of the last call, when the addon has refused it
+const classOf = new Map();
+const inFlight = new Map();
+const listening = new WeakMap(); // AbortSignal -> { ids, onAbort }
+
+/** The addon; opened at the first use. */
+function getAddon() {
+  if (addon === null) open();
+  return addon;
+}
+
+function open() {
+  const { load } = require('../binding');
+  const loaded = load();
+  for (const [code, className] of loaded.errors) classOf.set(code, errors[className] ?? E2bError);
+  loaded.init({ settle, makeError });
+  connections = new Connections(loaded);
+  addon = loaded;
+}
+
+/** One call. Its `record` is what the addon gets as the last argument; operations add their fields. */
+class Call {
+  /**
+   * @param {object} options of the user, checked for unknown keys
+   * @param {Function} caller the public function: the stack of an error begins at who called it
+   * @param {string|null} sandboxId
+   * @param {(batch: Array, at: number) => unknown} shape makes the public value of the addon's
+   *   record; what it throws rejects the call
+   */
+  constructor(options, caller, sandboxId, shape) {
+    const { signal } = options;
+    if (signal != null) checkSignal(signal, sandboxId);
+    this.addon = getAddon();
+    this.signal = signal ?? null;
+    this.sandboxId = sandboxId;
+    this.shape = shape;
+    this.connection = connections.resolve(options);
+    this.onStarted = null;
+    this.output = null;
+    this.id = nextId++;
+    this.record = {
+      id: this.id,
+      config: this.connection.handle,
+      requestTimeoutMs: requestTimeoutOf(options),
+    };
+    this.origin = this; // whose stack an error gets
+    Error.captureStackTrace(this, caller);
+    refused = null;
+  }
+
+  /**
+   * @template T
+   * @param {Promise<T>} promise of the addon, for this call's record; nothing may happen between
+   *   making this object and getting that promise
+   * @returns {Promise<T>} the same
+   */
+  enter(promise) {
+    if (refused !== null) return promise;
+    inFlight.set(this.id, this);
+    if (this.signal !== null) listen(this.signal, this.id);
+    return promise;
+  }
+
+  cancel() {
+    this.addon.cancel(this.id);
+  }
+}
+
+function checkSignal(signal, sandboxId) {
+  if (typeof signal.addEventListener !== 'function' || typeof signal.aborted !== 'boolean') {
+    throw invalid('signal must be an AbortSignal');
+  }
+  if (signal.aborted) {
+    throw new CancelledError('cancelled before anything was sent', {
+      cause: signal.reason,
+      sandboxId,
+    });
+  }
+}
+
+// One listener per signal, however many calls it ends.
+function listen(signal, id) {
+  const known = listening.get(signal);
+  if (known !== undefined) {
+    known.ids.add(id);
+    return;
+  }
+  const ids = new Set([id]);
+  const onAbort = () => {
+    for (const each of ids) addon.cancel(each);
+  };
+  listening.set(signal, { ids, onAbort });
+  signal.addEventListener('abort', onAbort, { once: true });
+}
+
+function unlisten(signal, id) {
+  const { ids, onAbort } = listening.get(signal);
+  ids.delete(id);
+  if (ids.size > 0) return;
+  listening.delete(signal);
+  signal.removeEventListener('abort', onAbort);
+}
+
+/** The addon's failure as an error of this package; called from C. */
+function makeError(
+  code,
+  outcome,
+  retryable,
+  status,
+  retryAfterMs,
+  message,
+  cause,
+  curlCode,
+  serverCode,
+  sandboxId,
+) {
+  const fields = {
+    code,
+    outcome,
+    retryable,
+    status: status === 0 ? null : status,
+    retryAfterMs: retryAfterMs < 0 ? null : retryAfterMs,
+    sandboxId: sandboxId === '' ? null : sandboxId,
+    serverCode: serverCode === '' ? null : serverCode,
+  };
+  if (cause !== '') fields.cause = transportError(cause, curlCode);
+  const error = new (classOf.get(code) ?? E2bError)(message, fields);
+  refused = error;
+  return error;
+}
+
+// What the transport or a parser said, in its own words.
+function transportError(message, curlCode) {
+  const error = new Error(message);
+  error.stack = `Error: ${message}`;
+  if (curlCode !== 0) error.curlCode = curlCode;
+  return error;
+}
+
+/**
+ * News of a batch; called by the addon on the loop thread.
+ *
+ * @param {Array} batch records of nine slots, one after the other
+ * @returns {Array} ok, value for each record that ends a call, in order
+ */
+function settle(batch) {
+  const answers = [];
+  for (let at = 0; at < batch.length; at += RECORD_SLOTS) {
+    const call = inFlight.get(batch[at + 1]);
+    const kind = batch[at];
+    if (kind === STARTED) call.onStarted?.(batch[at + 2]);
+    else if (kind === OUTPUT) call.output.push(batch[at + 2], batch[at + 3]);
+    else end(call, kind, batch, at, answers);
+  }
+  return answers;
+}
+
+function end(call, kind, batch, at, answers) {
+  inFlight.delete(call.id);
+  if (call.signal !== null) unlisten(call.signal, call.id);
+  try {
+    if (kind === FAILED) throw failureOf(call, batch, at);
+    const value = call.shape(batch, at);
+    const rest = call.output?.finish();
+    answers.push(true, rest === undefined ? value : rest.then(() => value));
+  } catch (error) {
+    const isOurs = error instanceof E2bError && error !== call.output?.failure?.error;
+    answers.push(false, isOurs ? withCallersStack(error, call) : error);
+  }
+}
+
+// When a callback of the user threw, that is why the call was cancelled: `finish` throws it again.
+function failureOf(call, batch, at) {
+  call.output?.finish()?.catch(() => {});
+  const error = batch[at + 2];
+  const pid = batch[at + 3];
+  if (error.code === 'CANCELLED' && call.signal?.aborted) {
+    setHidden(error, 'cause', call.signal.reason);
+  }
+  if (pid) setHidden(error, 'result', { pid, stdout: batch[at + 4], stderr: batch[at + 5] });
+  return error;
+}
+
+function withCallersStack(error, call) {
+  const { name, message } = error;
+  Object.defineProperty(error, 'stack', {
+    get() {
+      const { stack } = call.origin;
+      return `${name}: ${message}${stack.slice(stack.indexOf('\n'))}`;
+    },
+    set(value) {
+      setHidden(error, 'stack', value);
+    },
+    configurable: true,
+  });
+  return error;
+}
+
+/** Sets a property that inspection and JSON do not show. @returns the object */
+function setHidden(object, name, value) {
+  return Object.defineProperty(object, name, {
+    value,
+    writable: true,
+    configurable: true,
+    enumerable: false,
+  });
+}
+
+module.exports = { Call, getAddon, setHidden };
