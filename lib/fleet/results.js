@@ -31,7 +31,7 @@ function failure(error, sandboxId = null) {
 
 function failureText(error, id) {
   const text = messageOf(error);
-  if (!isGone(error) || /not found/i.test(text)) return text;
+  if (id === null || !isGone(error) || /not found/i.test(text)) return text;
   return `sandbox '${id}' not found: ${text}`;
 }
 

@@ -75,21 +75,21 @@ test('a wrong key is refused by the far end, asked once, and shown nowhere', asy
 });
 
 test.each([
-  [400, 'BAD_REQUEST', 1],
-  [403, 'PERMISSION_DENIED', 1],
-  [404, 'NOT_FOUND', 1],
-  [500, 'SERVER_ERROR', 3],
-  [503, 'SERVER_BUSY', 3],
-])('a create answered with %i is %s after %i calls', async (status, code, calls) => {
+  [400, 'BAD_REQUEST', 'rejected', 1],
+  [403, 'PERMISSION_DENIED', 'rejected', 1],
+  [404, 'NOT_FOUND', 'rejected', 1],
+  [429, 'CONCURRENCY_LIMIT', 'rejected', 1],
+  [500, 'SERVER_ERROR', 'unknown', 1],
+  [503, 'SERVER_BUSY', 'rejected', 3],
+])('a create answered with %i is %s, %s, after %i calls', async (status, code, outcome, calls) => {
   const manager = fleet.manager();
   const { of } = recorded(manager);
-  fleet.backend.faults.add({
-    op: 'create',
-    action: { status, body: { code: status, message: 'why' } },
-  });
+  const action = { status, body: { code: status, message: 'why' } };
+  fleet.backend.faults.add({ op: 'create', action });
   expect(await manager.createTradingSandbox()).toMatchObject({
     success: false,
     code,
+    outcome,
     status,
     error: expect.stringContaining('why'),
   });
@@ -101,7 +101,7 @@ test.each([
 });
 
 test('retryAttempts is the number of calls that a failing far end sees', async () => {
-  fleet.backend.faults.add({ op: 'create', action: { status: 500 } });
+  fleet.backend.faults.add({ op: 'create', action: { status: 503 } });
   for (const retryAttempts of [1, 5]) {
     fleet.backend.requests.length = 0;
     await fleet.manager({ retryAttempts }).createTradingSandbox();
@@ -113,12 +113,12 @@ test('the waits are full jitter of 1 s and 2 s', async () => {
   const { clock, waits } = quickClock(1);
   const manager = fleet.manager({ retryDelay: undefined, clock });
   const { of } = recorded(manager);
-  fleet.backend.faults.add({ op: 'create', action: { status: 500 } });
+  fleet.backend.faults.add({ op: 'create', action: { status: 503 } });
   await manager.createTradingSandbox();
   expect(waits).toEqual([1000, 2000]);
   expect(of('retry:scheduled')).toEqual([
-    { type: 'create_sandbox', sandboxId: null, attempt: 1, delayMs: 1000, code: 'SERVER_ERROR' },
-    { type: 'create_sandbox', sandboxId: null, attempt: 2, delayMs: 2000, code: 'SERVER_ERROR' },
+    { type: 'create_sandbox', sandboxId: null, attempt: 1, delayMs: 1000, code: 'SERVER_BUSY' },
+    { type: 'create_sandbox', sandboxId: null, attempt: 2, delayMs: 2000, code: 'SERVER_BUSY' },
   ]);
 });
 
@@ -143,7 +143,7 @@ test('a Retry-After of an hour is told instead of waited for', async () => {
 test('a failure that passes is not seen', async () => {
   const manager = fleet.manager();
   const { of } = recorded(manager);
-  fleet.backend.faults.add({ op: 'create', n: 2, action: { status: 500 } });
+  fleet.backend.faults.add({ op: 'create', n: 2, action: { status: 503 } });
   expect(await manager.createTradingSandbox()).toMatchObject({ success: true });
   expect(of('error')).toEqual([]);
 });

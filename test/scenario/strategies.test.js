@@ -108,10 +108,8 @@ test('while it runs the sandbox is busy', async () => {
 test('a start that was refused for now is tried again, an interrupted run is not', async () => {
   const { manager, ids } = await fleet.managerOf(1);
   fleet.backend.faults.add({ op: 'start', n: 1, action: { status: 503 } });
-  const first = await manager.executeStrategy(ids[0], 'echo once');
-  expect([first.success || first.retryable, fleet.asked('start').length]).toEqual(
-    first.success ? [true, 2] : [false, 1],
-  );
+  expect(await manager.executeStrategy(ids[0], 'echo once')).toMatchObject({ output: 'once\n' });
+  expect(fleet.asked('start')).toHaveLength(2);
   const before = fleet.asked('start').length;
   fleet.backend.faults.add({ op: 'stream', n: 1, action: { type: 'cut', afterEvents: 1 } });
   expect(await manager.executeStrategy(ids[0], 'echo twice')).toMatchObject({
