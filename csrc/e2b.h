@@ -147,6 +147,9 @@ void e2b_config_release(e2b_config_t *config);
 typedef struct e2b_client e2b_client_t;
 typedef struct e2b_op e2b_op_t;
 
+/* libcurl's own words about itself: version, TLS library, features. Borrowed for ever. Any time. */
+const char *e2b_curl_version(void);
+
 int e2b_client_create(e2b_client_t **out);
 /* Ends everything at once, without waiting and without results. No step may be running. */
 void e2b_client_free(e2b_client_t *client);

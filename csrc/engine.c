@@ -37,6 +37,11 @@ static void init_curl(void) {
     curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
+const char *e2b_curl_version(void) {
+    pthread_once(&curl_once, init_curl);
+    return curl_version();
+}
+
 /* ---- curl's callbacks: only notes are taken here ---- */
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *per_socket) {

@@ -1,0 +1,53 @@
+# Two targets: the core as a static library, without any header of Node or libuv, and the addon over
+# it. Configurations live side by side in build/: Release, Debug, Asan (make -C build BUILDTYPE=Asan).
+# GYP_DEFINES="e2b_werror=1" makes warnings errors; it is read by `node-gyp configure`.
+{
+  'variables': {
+    'e2b_werror%': 0,
+    'e2b_version': "<!(sed -n 's/^  \"version\": \"\\(.*\\)\",$/\\1/p' package.json)",
+    # In each target's cflags: what stands in target_defaults comes before Node's own and is undone.
+    'e2b_warnings': [
+      '-Wall', '-Wextra', '-Wunused-parameter', '-Wshadow', '-Wvla', '-Wconversion'
+    ]
+  },
+  'target_defaults': {
+    'defines': ['_GNU_SOURCE', 'E2B_SWARM_VERSION="<(e2b_version)"'],
+    'cflags': ['-fvisibility=hidden', '-ffunction-sections', '-fdata-sections'],
+    'cflags_c': ['-std=c11', '-Wstrict-prototypes'],
+    'include_dirs': ['csrc'],
+    'configurations': {
+      'Asan': {
+        'inherit_from': ['Debug'],
+        'cflags': ['-O1', '-fno-omit-frame-pointer', '-fsanitize=address,undefined'],
+        'cflags!': ['-O0'],
+        'ldflags': ['-fsanitize=address,undefined']
+      }
+    }
+  },
+  'targets': [
+    {
+      'target_name': 'e2b_core',
+      'type': 'static_library',
+      'sources': ['<!@(ls csrc/*.c)'],
+      'cflags': ['<@(e2b_warnings)', '<!@(pkg-config --cflags libcurl libcjson openssl)'],
+      'link_settings': {
+        'libraries': ['<!@(pkg-config --libs libcurl libcjson openssl)', '-lm']
+      },
+      'conditions': [['e2b_werror==1', {'cflags': ['-Werror']}]]
+    },
+    {
+      'target_name': 'e2b_swarm',
+      'type': 'loadable_module',
+      'dependencies': ['e2b_core'],
+      'sources': ['<!@(ls csrc/napi/*.c)'],
+      'defines': ['NAPI_VERSION=8'],
+      'cflags': ['<@(e2b_warnings)'],
+      # nodelete: a worker that ends must not unmap code that another thread, or libcurl, still needs.
+      'ldflags': [
+        '-Wl,-Bsymbolic', '-Wl,--exclude-libs,ALL', '-Wl,--as-needed', '-Wl,--gc-sections',
+        '-Wl,-z,now', '-Wl,-z,relro', '-Wl,-z,nodelete'
+      ],
+      'conditions': [['e2b_werror==1', {'cflags': ['-Werror']}]]
+    }
+  ]
+}
