@@ -1,0 +1,1039 @@
+// Types of `e2b-swarm`: the functions of the native client, their results, the errors, and the
+// SandboxManager. Units: `timeout` and `seconds` are seconds, every other time carries its unit.
+// All functions answer with promises, never throw, and send each request once. A test compares this
+// file with the runtime, name by name.
+
+import { EventEmitter } from 'node:events';
+
+/** The version of this package. */
+export function getVersion(): string;
+
+// ---- Options --------------------------------------------------------------------------------
+
+/**
+ * How to reach E2B. What is not given comes from the environment at the time of the call:
+ * `E2B_API_KEY E2B_API_URL E2B_SANDBOX_URL E2B_DOMAIN E2B_DEBUG HTTPS_PROXY NO_PROXY
+ * NODE_EXTRA_CA_CERTS`. An unknown option rejects with `UNKNOWN_OPTION` and the nearest known one.
+ */
+export interface ConnectionOptions {
+  /** Default `E2B_API_KEY`. '' counts as missing: it does not fall back. */
+  apiKey?: string;
+  /** The control plane. Default `E2B_API_URL`, else `https://api.<domain>`. */
+  apiUrl?: string;
+  /** One address for all sandboxes. Default `E2B_SANDBOX_URL`, else made from the domain. */
+  sandboxUrl?: string;
+  /** Default `E2B_DOMAIN`, else 'e2b.app'. When given, the two URLs of the environment are not used. */
+  domain?: string;
+  /** Certificates to trust beside Node's own roots, PEM. */
+  ca?: string | Uint8Array | ReadonlyArray<string | Uint8Array>;
+  /** Default `HTTPS_PROXY` (`http_proxy` when all is plain http); '' is none. */
+  proxy?: string;
+  /** Sent with every request, on both planes. */
+  headers?: Record<string, string>;
+  /** Of each request, until its answer is complete (of a stream: until it begins). 60,000. */
+  requestTimeoutMs?: number;
+  /** Gives up: rejects with CANCELLED, whose `cause` is the signal's reason. A process is killed. */
+  signal?: AbortSignal;
+}
+
+export interface CreateSandboxOptions extends ConnectionOptions {
+  /** Of every process in the sandbox. */
+  env?: Record<string, string>;
+  /** Kept by the far end, to find it again. Keys that begin with 'e2b-swarm.' are refused. */
+  metadata?: Record<string, string>;
+  /** Pause it at the end of its life, instead of ending it. */
+  autoPause?: boolean;
+  allowInternetAccess?: boolean;
+}
+
+/** Of whatever has output. A callback that returns a promise holds back the stream until then. */
+export interface OutputOptions<Output extends string | Buffer = string> {
+  /** Output as it comes. What it throws ends the process and rejects the call. */
+  onStdout?(chunk: Output): unknown;
+  onStderr?(chunk: Output): unknown;
+  /** Of each of the two, past which only the end is kept. 16 MiB. */
+  maxOutputBytes?: number;
+}
+
+/** What a process prints as text, decoded as it comes, or as the bytes that it is. */
+export type ProcessEncoding = 'utf8' | 'buffer';
+type OutputOf<E extends ProcessEncoding> = E extends 'buffer' ? Buffer : string;
+
+export interface ExecuteProcessOptions<E extends ProcessEncoding = 'utf8'>
+  extends ConnectionOptions, OutputOptions<OutputOf<E>> {
+  /** Default: the home of the user. */
+  cwd?: string;
+  env?: Record<string, string>;
+  /** Default: the template's. */
+  user?: string;
+  /** Written, then closed; `true` leaves it open for `sendInput`. Default: an empty input. */
+  stdin?: string | Uint8Array | true;
+  /** Default 'utf8'. */
+  encoding?: E;
+  /** Reject with NON_ZERO_EXIT unless it ends with 0; the error's `result` is the ProcessResult. */
+  rejectOnNonZero?: boolean;
+  /** Answer at its start, with a ProcessHandle. */
+  background?: boolean;
+}
+
+export interface ConnectProcessOptions<E extends ProcessEncoding = 'utf8'>
+  extends ConnectionOptions, OutputOptions<OutputOf<E>> {
+  /** Seconds; ends the watching, not the process. Default: none. */
+  timeout?: number;
+  /** Default true. */
+  captureOutput?: boolean;
+  encoding?: E;
+  rejectOnNonZero?: boolean;
+}
+
+export interface RunAgentOptions extends ConnectionOptions, OutputOptions {
+  /** Prices; a symbol that it does not have is looked for among the packaged ones (SPX, AAPL). */
+  data?: PriceSource;
+  /** Seconds. Default `E2B_TIMEOUT`, else 300. At it the agent is killed: status 'timeout'. */
+  timeout?: number;
+  /** Each signal as it comes. As `onStdout`, it can hold back the stream. */
+  onSignal?(signal: AgentSignal): unknown;
+  /** Answer at its start, with an AgentHandle. */
+  background?: boolean;
+  /** Makes the agent wait between bars. Default 0. */
+  paceMs?: number;
+  env?: Record<string, string>;
+  user?: string;
+}
+
+export interface FileOptions extends ConnectionOptions {
+  /** Whose home a relative path counts from, and who owns what is made. Default: the template's. */
+  user?: string;
+}
+
+// ---- Sandboxes ------------------------------------------------------------------------------
+
+export interface E2bSandbox {
+  sandboxId: string;
+  name: string;
+  /** As it was asked for. */
+  template: string;
+  status: 'running';
+  /** ISO, by this machine's clock at the answer. */
+  createdAt: string;
+  endsAt: string;
+  /** Of the daemon inside. */
+  url: string;
+  /** Not known before a status. */
+  cpuCount: null;
+  memoryMb: null;
+  metadata: Record<string, string>;
+}
+
+export interface SandboxStatus {
+  sandboxId: string;
+  /** Null of one that somebody else made without one. */
+  name: string | null;
+  template: string | null;
+  /** 'stopped' is paused; 'error': it should run, and its daemon does not answer. */
+  status: 'running' | 'stopped' | 'error';
+  /** Degraded: paused, or past nine tenths of its life. Unhealthy: past its life, or 'error'. */
+  health: 'healthy' | 'degraded' | 'unhealthy';
+  /** Seconds. */
+  uptime: number;
+  /** MB; null in listings, without `metrics`, and when its daemon does not answer. */
+  memoryUsage: number | null;
+  /** Percent of one CPU; null as `memoryUsage`. */
+  cpuUsage: number | null;
+  cpuCount: number | null;
+  memoryMb: number | null;
+  /** Commands and agents that this process has run in it. */
+  executionCount: number;
+  /** ISO time of this process's last use of it. */
+  lastActivity: string | null;
+  /** The last 100 lines that came through this process; not in listings. */
+  logs?: readonly string[];
+  /** ISO. */
+  startedAt: string | null;
+  endsAt: string | null;
+  /** All of it, this package's own keys (`e2b-swarm.name`, ...) included. */
+  metadata: Record<string, string>;
+}
+
+/**
+ * Creates a sandbox, by one request that is never sent twice.
+ *
+ * Rejects with INVALID_ARGUMENT (nothing was sent), MISSING_API_KEY, UNAUTHENTICATED, NOT_FOUND (no
+ * such template), CONCURRENCY_LIMIT, RATE_LIMITED, SERVER_BUSY, ...; with the outcome 'unknown' it
+ * may exist: find it by its metadata.
+ *
+ * @param name travels as metadata 'e2b-swarm.name'
+ * @param template default 'base'
+ * @param timeout its life in seconds, above 0, up to 86,400; default 3,600
+ * @param memoryMb at least 128; checked, not sent: the template has the size
+ * @param cpuCount at least 1; checked, not sent
+ */
+export function createE2bSandbox(
+  name: string,
+  template?: string,
+  timeout?: number,
+  memoryMb?: number,
+  cpuCount?: number,
+  options?: CreateSandboxOptions,
+): Promise<E2bSandbox>;
+
+/**
+ * State, size, load and use of a sandbox; rejects with NOT_FOUND for an unknown id.
+ *
+ * `metrics: false` asks the control plane alone. Default true.
+ */
+export function getE2bSandboxStatus(
+  sandboxId: string,
+  options?: ConnectionOptions & { metrics?: boolean },
+): Promise<SandboxStatus>;
+
+/**
+ * Ends a sandbox; one that is gone already counts as ended.
+ *
+ * @param force default false: first waits up to `graceMs` (5,000) for this process's calls to it
+ */
+export function terminateE2bSandbox(
+  sandboxId: string,
+  force?: boolean,
+  options?: ConnectionOptions & { graceMs?: number },
+): Promise<{ sandboxId: string; status: 'terminated'; alreadyGone: boolean }>;
+
+/**
+ * All sandboxes of the key, through all pages.
+ *
+ * `metadata`: pairs that must all match; `limit`: items at most.
+ *
+ * @param statusFilter default 'all'
+ */
+export function listE2bSandboxes(
+  statusFilter?: 'all' | 'running' | 'stopped',
+  options?: ConnectionOptions & { metadata?: Record<string, string>; limit?: number },
+): Promise<SandboxStatus[]>;
+
+/** Sets the end of its life to `seconds` from now, earlier or later than it was. */
+export function setE2bSandboxTimeout(
+  sandboxId: string,
+  seconds: number,
+  options?: ConnectionOptions,
+): Promise<{ sandboxId: string; endsAt: string }>;
+
+/**
+ * Makes sure that it runs: resumes it when it was paused. The life of one that runs is only ever
+ * prolonged, by `timeout` seconds from now (default: the far end's).
+ */
+export function connectE2bSandbox(
+  sandboxId: string,
+  options?: ConnectionOptions & { timeout?: number },
+): Promise<{
+  sandboxId: string;
+  template: string | null;
+  status: 'running';
+  resumed: boolean;
+  url: string;
+}>;
+
+// ---- Processes ------------------------------------------------------------------------------
+
+export interface ProcessResult<Output extends string | Buffer = string> {
+  sandboxId: string;
+  /** Null of one that was attached to. */
+  command: string | null;
+  /** Null: the command was a line for the shell. */
+  args: string[] | null;
+  pid: number;
+  /** Null when a signal ended it. 127: no such command. */
+  exitCode: number | null;
+  signal: string | null;
+  stdout: Output;
+  stderr: Output;
+  /** Output was longer than `maxOutputBytes`: the end of it was kept. */
+  truncated: boolean;
+  /** Killed at its deadline, with its descendants. */
+  timedOut: boolean;
+  durationMs: number;
+}
+
+export interface ProcessHandle<Output extends string | Buffer = string> {
+  readonly sandboxId: string;
+  readonly pid: number;
+  readonly command: string | null;
+  /** Nobody needs to listen to it. */
+  readonly done: Promise<ProcessResult<Output>>;
+  wait(): Promise<ProcessResult<Output>>;
+  /** Default 'SIGKILL'. */
+  kill(signal?: ProcessSignal): Promise<{ sandboxId: string; pid: number; signal: string }>;
+  /** Of one that was started with `stdin: true`. */
+  sendInput(
+    data: string | Uint8Array,
+    options?: { end?: boolean },
+  ): Promise<{ sandboxId: string; pid: number }>;
+  /** Lets go of it: it lives on, `done` rejects. */
+  disconnect(): void;
+  /** Kills it, if it still runs, and waits for its end. */
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** The two that the protocol has. */
+export type ProcessSignal = 'SIGKILL' | 'SIGTERM';
+
+/**
+ * Runs a command in a sandbox. Any end of it is a result, unless `rejectOnNonZero`.
+ *
+ * A rejection after it started has the outcome 'interrupted', and what it had written as the hidden
+ * property `result` ({ pid, stdout, stderr }).
+ *
+ * @param command without args: a line for `/bin/bash -l -c`
+ * @param args an array, also an empty one: the command is executed as it is, without a shell
+ * @param timeout seconds, at which it and its descendants are killed. Default `E2B_TIMEOUT`, else 300
+ * @param captureOutput default true; false: no output in the result
+ */
+export function executeE2bProcess<E extends ProcessEncoding = 'utf8'>(
+  sandboxId: string,
+  command: string,
+  args: readonly string[] | null | undefined,
+  timeout: number | undefined,
+  captureOutput: boolean | undefined,
+  options: ExecuteProcessOptions<E> & { background: true },
+): Promise<ProcessHandle<OutputOf<E>>>;
+export function executeE2bProcess<E extends ProcessEncoding = 'utf8'>(
+  sandboxId: string,
+  command: string,
+  args?: readonly string[] | null,
+  timeout?: number,
+  captureOutput?: boolean,
+  options?: ExecuteProcessOptions<E> & { background?: false },
+): Promise<ProcessResult<OutputOf<E>>>;
+
+/** The processes that the sandbox's daemon has started and that still run. */
+export function listE2bProcesses(
+  sandboxId: string,
+  options?: ConnectionOptions,
+): Promise<
+  Array<{
+    pid: number | null;
+    command: string | null;
+    args: string[];
+    cwd: string | null;
+    tag: string | null;
+  }>
+>;
+
+/** Attaches to a process that runs; what it wrote before is not seen. NOT_FOUND when there is none. */
+export function connectE2bProcess<E extends ProcessEncoding = 'utf8'>(
+  sandboxId: string,
+  pid: number,
+  options?: ConnectProcessOptions<E>,
+): Promise<ProcessHandle<OutputOf<E>>>;
+
+/** Writes to a process that was started with `stdin: true`; `end` closes its input afterwards. */
+export function sendE2bInput(
+  sandboxId: string,
+  pid: number,
+  data: string | Uint8Array,
+  options?: ConnectionOptions & { end?: boolean },
+): Promise<{ sandboxId: string; pid: number }>;
+
+/** Signals one process, not its children. Default 'SIGKILL'. NOT_FOUND when there is none. */
+export function killE2bProcess(
+  sandboxId: string,
+  pid: number,
+  signal?: ProcessSignal,
+  options?: ConnectionOptions,
+): Promise<{ sandboxId: string; pid: number; signal: string }>;
+
+// ---- Files ----------------------------------------------------------------------------------
+
+export interface FileInfo {
+  name: string | null;
+  /** Absolute. */
+  path: string | null;
+  /** Null: a link to nothing. */
+  type: 'file' | 'directory' | 'symlink' | null;
+  /** Bytes. */
+  size: number;
+  mode: number | null;
+  permissions: string | null;
+  owner: string | null;
+  group: string | null;
+  /** ISO. */
+  modifiedAt: string | null;
+  symlinkTarget: string | null;
+}
+
+/** Writes a file; its folders are made, an existing one is replaced. */
+export function writeE2bFile(
+  sandboxId: string,
+  path: string,
+  data: string | Uint8Array | ArrayBuffer,
+  options?: FileOptions,
+): Promise<{ sandboxId: string; path: string; name: string }>;
+
+/** Reads a file as a whole; NOT_FOUND, or RESPONSE_TOO_LARGE above `maxBytes` (256 MiB). */
+export function readE2bFile(
+  sandboxId: string,
+  path: string,
+  options: FileOptions & { encoding: 'buffer'; maxBytes?: number },
+): Promise<Buffer>;
+export function readE2bFile(
+  sandboxId: string,
+  path: string,
+  options?: FileOptions & { encoding?: 'utf8'; maxBytes?: number },
+): Promise<string>;
+
+/** What is in a folder, and below it down to `depth` (1: the folder alone). */
+export function listE2bFiles(
+  sandboxId: string,
+  path: string,
+  options?: FileOptions & { depth?: number },
+): Promise<FileInfo[]>;
+
+/** Removes a file, or a folder with all that is in it; what is not there counts as removed. */
+export function removeE2bFile(
+  sandboxId: string,
+  path: string,
+  options?: FileOptions,
+): Promise<{ sandboxId: string; path: string }>;
+
+// ---- Agents ---------------------------------------------------------------------------------
+
+/** A change of mind of an agent; the first that can be computed counts as one. */
+export interface AgentSignal {
+  type: 'signal';
+  symbol: string;
+  date: string;
+  price: number;
+  /** Momentum: the rate of change that decided. */
+  roc?: number;
+  signal: 'long' | 'short' | 'flat';
+  [field: string]: unknown;
+}
+
+/** The last line of an agent. */
+export interface AgentSummary {
+  type: 'summary';
+  agentType: string;
+  params: Record<string, unknown>;
+  /** Parameters without effect. */
+  ignoredParams: string[];
+  symbols: Record<
+    string,
+    {
+      bars: number;
+      from: string;
+      to: string;
+      returns: number;
+      /** The whole return, 0.1 for 10 %. */
+      total: number;
+      /** Annualised; null, with the reason, where there is none. */
+      sharpe: number | null;
+      sharpeReason: string | null;
+      long: number;
+      short: number;
+      flat: number;
+      signals: number;
+      last: 'long' | 'short' | 'flat';
+    }
+  >;
+}
+
+export interface AgentRun {
+  agentId: string;
+  sandboxId: string;
+  agentType: string;
+  symbols: string[];
+  /** By its exit: 0, another one or a signal, killed at its deadline. */
+  status: 'completed' | 'failed' | 'timeout';
+  pid: number;
+  exitCode: number | null;
+  /** The first 100,000. */
+  signals: AgentSignal[];
+  summary: AgentSummary | null;
+  stdout: string;
+  stderr: string;
+  durationMs: number;
+  gpuUsed: false;
+  /** Packaged prices were used, for one symbol at least. */
+  sample: boolean;
+}
+
+export interface AgentHandle {
+  readonly agentId: string;
+  readonly sandboxId: string;
+  readonly agentType: string;
+  readonly symbols: string[];
+  readonly sample: boolean;
+  readonly pid: number;
+  readonly status: 'running' | 'completed' | 'failed' | 'timeout';
+  /** Its first line; rejects when it ended without one. Nobody needs to listen to it. */
+  readonly firstLine: Promise<void>;
+  /** Nobody needs to listen to it. */
+  readonly done: Promise<AgentRun>;
+  kill(): Promise<{ sandboxId: string; pid: number; signal: string }>;
+  /** Lets go of it: it lives on, `done` rejects. */
+  disconnect(): void;
+}
+
+/**
+ * Runs a trading agent inside a sandbox, on daily prices.
+ *
+ * Rejects with INVALID_ARGUMENT (nothing was sent) for an unknown agent, listing the known ones, for
+ * no symbols, for a symbol without prices, and for parameters that are not JSON, with the position.
+ *
+ * @param agentType 'momentum', in any spelling
+ * @param symbols at least one
+ * @param strategyParams an object, or JSON of one; `data` in it is as in the options
+ * @param useGpu default false; no sandbox has one
+ */
+export function runE2bAgent(
+  sandboxId: string,
+  agentType: string,
+  symbols: readonly string[],
+  strategyParams: Record<string, unknown> | string | undefined,
+  useGpu: boolean | undefined,
+  options: RunAgentOptions & { background: true },
+): Promise<AgentHandle>;
+export function runE2bAgent(
+  sandboxId: string,
+  agentType: string,
+  symbols: readonly string[],
+  strategyParams?: Record<string, unknown> | string,
+  useGpu?: boolean,
+  options?: RunAgentOptions & { background?: false },
+): Promise<AgentRun>;
+
+// ---- Errors ---------------------------------------------------------------------------------
+
+/** What the far end can have seen: nothing; it said no; perhaps; it began and we lost sight of it. */
+export type ErrorOutcome = 'not-sent' | 'rejected' | 'unknown' | 'interrupted';
+
+export interface ErrorFields {
+  code?: string;
+  outcome?: ErrorOutcome;
+  retryable?: boolean;
+  status?: number | null;
+  retryAfterMs?: number | null;
+  sandboxId?: string | null;
+  serverCode?: string | null;
+  cause?: unknown;
+}
+
+/** Base of all errors of this package. They never hold a key. */
+export class E2bError extends Error {
+  constructor(message: string, fields?: ErrorFields);
+  /** Stable. */
+  code: string;
+  outcome: ErrorOutcome;
+  /** Safe, and sensible, to send again without looking first. */
+  retryable: boolean;
+  /** HTTP status of the answer. */
+  status: number | null;
+  /** What the far end asked for. */
+  retryAfterMs: number | null;
+  sandboxId: string | null;
+  /** The far end's own code. */
+  serverCode: string | null;
+  toJSON(): Record<string, unknown>;
+}
+/** INVALID_ARGUMENT, UNKNOWN_OPTION, BAD_REQUEST (400 and the like): change the call. */
+export class InvalidArgumentError extends E2bError {}
+/** MISSING_API_KEY, UNAUTHENTICATED (401). */
+export class AuthenticationError extends E2bError {}
+/** PERMISSION_DENIED (403). */
+export class PermissionError extends E2bError {}
+/** NOT_FOUND (404), SANDBOX_GONE (its daemon cannot be reached any more). */
+export class NotFoundError extends E2bError {}
+/** CONFLICT (409): look at its state first. */
+export class ConflictError extends E2bError {}
+/** RATE_LIMITED (429): wait for `retryAfterMs`. */
+export class RateLimitError extends E2bError {}
+/** CONCURRENCY_LIMIT (429): wait for a sandbox of yours to end. */
+export class ConcurrencyError extends E2bError {}
+/** TIMEOUT. */
+export class TimeoutError extends E2bError {}
+/** DNS_FAILED, CONNECT_FAILED, CONNECTION_LOST, TLS_FAILED, CERTIFICATE_REFUSED, PROXY_FAILED. */
+export class NetworkError extends E2bError {}
+/** BAD_RESPONSE, RESPONSE_TOO_LARGE, REDIRECT_REFUSED. */
+export class ProtocolError extends E2bError {}
+/** SERVER_ERROR (500), BAD_GATEWAY, SERVER_BUSY (503), NO_COMPATIBLE_NODE, GATEWAY_TIMEOUT, ... */
+export class ServerError extends E2bError {}
+/** CANCELLED: `cause` is the reason of the signal. */
+export class CancelledError extends E2bError {}
+/** CAPACITY. */
+export class CapacityError extends E2bError {}
+/** BUDGET. */
+export class BudgetError extends E2bError {}
+/** CLOSED. */
+export class ClosedError extends E2bError {}
+/** NON_ZERO_EXIT, AGENT_FAILED; of `rejectOnNonZero` the hidden `result` is the ProcessResult. */
+export class ProcessExitError extends E2bError {
+  readonly result?: ProcessResult<string | Buffer>;
+}
+
+// ---- SandboxManager -------------------------------------------------------------------------
+
+/** When a sandbox is degraded or unhealthy. Rates are shares from 0 to 1. */
+export interface HealthThresholds {
+  /** Degraded above it. Default 0.05. */
+  degradedErrorRate?: number;
+  /** Unhealthy above it. Default 0.1. */
+  unhealthyErrorRate?: number;
+  /** Replaced above it. Default 0.5. */
+  replaceErrorRate?: number;
+  /** Executions before an error rate counts. Default 10. */
+  minExecutions?: number;
+  /** Average round trip, without the run time of what was started; degraded above it. 2,000. */
+  degradedLatencyMs?: number;
+  /** Without use; degraded above it. Default 3,600,000. */
+  degradedIdleMs?: number;
+  /** Share of its life after which it is degraded; past its life it is unhealthy. Default 0.9. */
+  degradedTimeoutShare?: number;
+}
+
+/** Time and chance, for tests and simulations; what is not given is the system's. */
+export interface ManagerClock {
+  /** Wall clock, ms since 1970. */
+  now?(): number;
+  /** A clock that never jumps, ms. Ages and deadlines use this one. */
+  steady?(): number;
+  /** From 0 to 1. */
+  random?(): number;
+  /** A token that nobody else has. */
+  token?(): string;
+  setTimeout?(callback: () => void, ms: number): unknown;
+  clearTimeout?(timer: unknown): void;
+  setInterval?(callback: () => void, ms: number): unknown;
+  clearInterval?(timer: unknown): void;
+}
+
+/** Daily bars, oldest first, or where they are. */
+export type PriceData = string | Uint8Array | ReadonlyArray<{ date: string; close: number }>;
+/** Prices by symbol, or a function that finds them. */
+export type PriceSource =
+  | Record<string, PriceData>
+  | ((symbol: string) => PriceData | undefined | Promise<PriceData | undefined>);
+
+/** How to reach E2B, at each call. Never shown. */
+export type ManagerConnection = Omit<ConnectionOptions, 'signal'>;
+
+/** What may be shown of the configuration, complete. Times in ms. */
+export interface ManagerSettings {
+  /** Sandboxes at most: alive, being created, awaiting replacement. 1 to 100, default 10. */
+  maxPoolSize: number;
+  /** Between two health rounds; 0 is off. Default 30,000. */
+  healthCheckInterval: number;
+  /** Replace unhealthy sandboxes. Default true. */
+  autoRecovery: boolean;
+  /** Calls in all for one operation. Default 3. */
+  retryAttempts: number;
+  /** First span of the back-off; the wait is a random part of it. Default 1,000. */
+  retryDelay: number;
+  /** Between two cleanup sweeps; 0 is off. Default 300,000. */
+  cleanupInterval: number;
+  /** Without use for longer, a sandbox is ended by the sweep. Default 3,600,000. */
+  inactivityThreshold: number;
+  /** Creations in flight. Default 5. */
+  maxConcurrentCreations: number;
+  /** After a use this recent, a sandbox is handed out without a look at it. Default 500. */
+  healthCheckBypassMs: number;
+  /** What is under way at a shutdown has so long. Default 5,000. */
+  shutdownGraceMs: number;
+  /** Background rounds keep the process alive. Default false. */
+  keepAlive: boolean;
+  health: Readonly<Required<HealthThresholds>>;
+}
+
+export interface SandboxManagerConfig
+  extends Partial<Omit<ManagerSettings, 'health'>>, ManagerConnection {
+  health?: HealthThresholds;
+  /** Goes into the metadata of every sandbox as `e2b-swarm.owner`. */
+  owner?: string;
+  /** Prices for agents. */
+  data?: PriceSource;
+  clock?: ManagerClock;
+}
+
+/** `manager.config`: an assignment is checked and takes effect at once. */
+export type LiveConfig = Omit<SandboxManagerConfig, 'clock' | keyof ManagerSettings> &
+  Omit<ManagerSettings, 'health'> & {
+    get health(): ManagerSettings['health'];
+    set health(thresholds: HealthThresholds);
+  };
+
+/** What a sandbox is made from. */
+export interface TradingSandboxConfig {
+  name?: string;
+  /** Default 'base'. */
+  template?: string;
+  /** Its life in seconds, 1 to 86,400. Default 3,600. */
+  timeout?: number;
+  memoryMb?: number;
+  cpuCount?: number;
+  env?: Record<string, string>;
+  metadata?: Record<string, string>;
+  autoPause?: boolean;
+  allowInternetAccess?: boolean;
+}
+
+export type HealthCategory = 'healthy' | 'degraded' | 'unhealthy';
+
+/** A copy of what the manager knows of a sandbox. Times are ISO strings. */
+export interface SandboxRecord {
+  id: string;
+  name: string;
+  template: string;
+  /** Seconds. */
+  timeout: number;
+  memoryMb: number | null;
+  cpuCount: number | null;
+  /** The names of its environment's variables; never their values. */
+  envKeys: string[];
+  metadata: Record<string, string>;
+  url: string | null;
+  created: string;
+  lastUsed: string;
+  status: 'running' | 'stopped' | 'error' | 'recovering' | 'terminating' | 'terminated';
+  state: 'idle' | 'busy';
+  health: HealthCategory;
+  /** Agents ever deployed in it. */
+  agentCount: number;
+  runningAgents: number;
+  executionCount: number;
+  errorCount: number;
+}
+
+/** Of every method whose operation failed. */
+export interface ManagerFailure {
+  success: false;
+  /** For people: what failed and what to change. */
+  error: string;
+  /** Stable: 'CAPACITY', 'NOT_FOUND', 'MISSING_API_KEY', 'CLOSED', ... */
+  code: string;
+  outcome: 'not-sent' | 'rejected' | 'unknown' | 'interrupted';
+  retryable: boolean;
+  sandboxId?: string;
+  /** HTTP status of the answer. */
+  status?: number;
+  retryAfterMs?: number;
+}
+
+export interface CreateSandboxResult {
+  success: true;
+  sandboxId: string;
+  sandbox: SandboxRecord;
+  message: string;
+}
+
+export interface GetOrCreateResult {
+  success: true;
+  sandboxId: string;
+  sandbox: SandboxRecord;
+  reused: boolean;
+}
+
+export interface ReleaseResult {
+  success: true;
+  /** The sandbox, or what replaced it. */
+  sandboxId: string;
+  /** Null while it is being replaced; the replacement is idle then. */
+  sandbox: SandboxRecord | null;
+  message: string;
+}
+
+/** The strategy's own parameters beside those of the run. */
+export interface AgentParams {
+  data?: PriceSource;
+  /** Makes the agent wait between bars. Default 0. */
+  paceMs?: number;
+  /** Seconds. Default 300. */
+  timeout?: number;
+  env?: Record<string, string>;
+  useGpu?: boolean;
+  [parameter: string]: unknown;
+}
+
+export interface DeployAgentResult {
+  success: true;
+  sandboxId: string;
+  agentType: string;
+  agentId: string;
+  symbols: string[];
+  pid: number;
+  /** The packaged prices are used. */
+  sample: boolean;
+  status: 'running';
+}
+
+/** Of a command: `command`, or the strategy itself as a line for the shell. */
+export interface CommandParams {
+  command?: string;
+  args?: string[];
+  /** Seconds. Default 300. */
+  timeout?: number;
+  cwd?: string;
+  env?: Record<string, string>;
+  user?: string;
+  stdin?: string | Uint8Array;
+  maxOutputBytes?: number;
+}
+
+export interface StrategyOutput {
+  /** Standard output. */
+  output: string;
+  stderr: string;
+  exitCode: number | null;
+  durationMs: number;
+}
+
+export interface ExecuteStrategyResult extends StrategyOutput {
+  success: true;
+  sandboxId: string;
+  strategy: string;
+  /** Of a command. */
+  signal?: string | null;
+  truncated?: boolean;
+  /** Of an agent. */
+  agentId?: string;
+  agentType?: string;
+  symbols?: string[];
+  signals?: AgentSignal[];
+  summary?: AgentSummary | null;
+  gpuUsed?: boolean;
+  sample?: boolean;
+}
+
+/** Also of an execution that began: it has the output then. */
+export type ExecuteStrategyFailure = ManagerFailure & Partial<StrategyOutput>;
+
+export interface SandboxHealth {
+  sandboxId: string;
+  name: string;
+  status: 'running' | 'stopped' | 'error';
+  health: HealthCategory;
+  reasons: Array<
+    | 'gone'
+    | 'unreachable'
+    | 'past-timeout'
+    | 'error-rate'
+    | 'unseen'
+    | 'paused'
+    | 'near-timeout'
+    | 'latency'
+    | 'inactive'
+  >;
+  /** Seconds. */
+  uptime: number;
+  /** MB; null of an idle one, whose daemon is not asked. */
+  memoryUsage: number | null;
+  /** Percent; null of an idle one. */
+  cpuUsage: number | null;
+  errorRate: number;
+  averageLatencyMs: number | null;
+  executionCount: number;
+  agentCount: number;
+  lastActivity: string;
+}
+
+export interface FleetHealthReport {
+  timestamp: string;
+  totalSandboxes: number;
+  healthy: number;
+  degraded: number;
+  unhealthy: number;
+  /** By the share of running ones; null (and healthy) of a fleet of none. */
+  fleet: { status: HealthCategory; score: number | null };
+  sandboxes: Record<string, SandboxHealth>;
+}
+
+export interface RecoveryResult {
+  success: true;
+  oldId: string;
+  newId: string;
+  /** How many were started again. */
+  agents: number;
+}
+
+export interface MonitorHealthResult {
+  success: true;
+  health: FleetHealthReport;
+  recoveries: Array<RecoveryResult | ManagerFailure>;
+}
+
+export interface CleanupSummary {
+  timestamp: string;
+  checked: number;
+  terminated: number;
+  failed: number;
+  /** Memory in MB; the sizes that are known, summed. */
+  freed: { memory: number; cpu: number };
+}
+
+export interface ScaleUpResult {
+  success: true;
+  created: number;
+  failed: number;
+  currentCount: number;
+  message: string;
+  errors: string[];
+}
+
+export type ScaleUpFailure = ManagerFailure & Partial<Omit<ScaleUpResult, 'success'>>;
+
+export interface SandboxStatusResult {
+  success: true;
+  sandboxId: string;
+  sandbox: SandboxRecord;
+  health: HealthCategory;
+  reasons: SandboxHealth['reasons'];
+  status: SandboxStatus;
+}
+
+export interface ManagerStats {
+  readonly sandboxesCreated: number;
+  readonly sandboxesDestroyed: number;
+  readonly agentsDeployed: number;
+  readonly strategiesExecuted: number;
+  readonly healthChecks: number;
+  readonly recoveryAttempts: number;
+  readonly errors: number;
+  /** sandboxesCreated - sandboxesDestroyed, at every moment. */
+  readonly activeSandboxes: number;
+  /** The idle ones. */
+  readonly poolSize: number;
+  /** In the last report. */
+  readonly healthyCount: number;
+}
+
+export interface ShutdownResult {
+  success: true;
+  terminated: number;
+  failed: string[];
+  message: string;
+}
+
+/** `failed` names the sandboxes that may still run. */
+export type ShutdownFailure = ManagerFailure & Omit<ShutdownResult, 'success'>;
+
+/** What each event carries. The first ten are the contract. */
+export interface SandboxManagerEvents {
+  'sandbox:created': [sandbox: SandboxRecord];
+  'agent:deployed': [agent: { sandboxId: string; agentType: string; symbols: string[] }];
+  'strategy:executed': [
+    execution: { sandboxId: string; strategy: string; params: Record<string, unknown> },
+  ];
+  'health:checked': [report: FleetHealthReport];
+  'scale:up': [scaling: { targetCount: number; created: number }];
+  'cleanup:complete': [summary: CleanupSummary];
+  'recovery:success': [recovery: { oldId: string; newId: string }];
+  'recovery:failed': [failure: { sandboxId: string; error: Error }];
+  /** Needs no listener. */
+  error: [failure: { type: string; sandboxId: string | null; error: Error }];
+  shutdown: [];
+  'sandbox:terminated': [
+    end: { sandboxId: string; reason: 'cleanup' | 'recovery' | 'shutdown' | 'gone' },
+  ];
+  'agent:signal': [
+    line: { sandboxId: string; agentId: string; agentType: string; signal: AgentSignal },
+  ];
+  'agent:completed': [
+    end: {
+      sandboxId: string;
+      agentId: string;
+      agentType: string;
+      symbols: string[];
+      /** 'lost': its stream broke in a sandbox that lives. */
+      status: 'completed' | 'failed' | 'timeout' | 'lost';
+      exitCode: number | null;
+      summary: AgentSummary | null;
+      durationMs: number | null;
+    },
+  ];
+  'retry:scheduled': [
+    retry: {
+      type: string;
+      sandboxId: string | null;
+      /** The call that failed, from 1. */
+      attempt: number;
+      delayMs: number;
+      code: string;
+    },
+  ];
+}
+
+/** A map of records that is always current and cannot be changed. */
+export interface SandboxView extends Iterable<[string, SandboxRecord]> {
+  readonly size: number;
+  has(id: string): boolean;
+  get(id: string): SandboxRecord | undefined;
+  keys(): IterableIterator<string>;
+  values(): IterableIterator<SandboxRecord>;
+  entries(): IterableIterator<[string, SandboxRecord]>;
+  forEach(
+    callback: (record: SandboxRecord, id: string, view: SandboxView) => void,
+    thisArg?: unknown,
+  ): void;
+}
+
+export interface CallOptions {
+  /** Gives up; what already runs in a sandbox is not touched. */
+  signal?: AbortSignal;
+}
+
+/**
+ * A fleet of sandboxes. Methods answer result objects and never reject for a failure; a failure is
+ * also told as `error`. Order, always: state, then event, then promise.
+ */
+export class SandboxManager extends EventEmitter<SandboxManagerEvents> implements AsyncDisposable {
+  /** @throws {InvalidArgumentError} UNKNOWN_OPTION, INVALID_ARGUMENT */
+  constructor(config?: SandboxManagerConfig);
+
+  readonly config: LiveConfig;
+  readonly stats: ManagerStats;
+  /** All that are alive. */
+  readonly activeSandboxes: SandboxView;
+  /** The idle ones among them. */
+  readonly sandboxPool: SandboxView;
+  /** Null when stopped. */
+  readonly _healthMonitoringInterval: unknown;
+  /** Null when stopped. */
+  readonly _cleanupInterval: unknown;
+
+  createTradingSandbox(
+    config?: TradingSandboxConfig,
+    options?: CallOptions,
+  ): Promise<CreateSandboxResult | ManagerFailure>;
+  getOrCreateSandbox(
+    config?: TradingSandboxConfig,
+    options?: CallOptions,
+  ): Promise<GetOrCreateResult | ManagerFailure>;
+  releaseSandbox(sandboxId: string): Promise<ReleaseResult | ManagerFailure>;
+  deployAgent(
+    sandboxId: string,
+    agentType: string,
+    symbols: string[],
+    params?: AgentParams | string,
+    options?: CallOptions,
+  ): Promise<DeployAgentResult | ManagerFailure>;
+  executeStrategy(
+    sandboxId: string,
+    strategy: string,
+    params?: (AgentParams & { symbols?: string[] }) | CommandParams | string,
+    options?: CallOptions,
+  ): Promise<ExecuteStrategyResult | ExecuteStrategyFailure>;
+  monitorHealth(): Promise<MonitorHealthResult | ManagerFailure>;
+  cleanup(): Promise<{ success: true; cleanup: CleanupSummary } | ManagerFailure>;
+  scaleUp(
+    target: number,
+    config?: TradingSandboxConfig,
+    options?: CallOptions,
+  ): Promise<ScaleUpResult | ScaleUpFailure>;
+  getSandboxStatus(sandboxId: string): Promise<SandboxStatusResult | ManagerFailure>;
+  listSandboxes(): { success: true; count: number; sandboxes: SandboxRecord[] };
+  getStats(): { success: true; stats: ManagerStats; config: ManagerSettings };
+  stop(): { success: true; message: string };
+  shutdown(): Promise<ShutdownResult | ShutdownFailure>;
+  [Symbol.asyncDispose](): Promise<void>;
+
+  _attemptRecovery(sandboxId: string): Promise<RecoveryResult | ManagerFailure>;
+  _startHealthMonitoring(): void;
+  _startCleanupTask(): void;
+}
