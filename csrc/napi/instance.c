@@ -190,6 +190,18 @@ e2b_loop_t *e2b_instance_loop(e2b_instance_t *instance, e2b_err_t *err) {
     return instance->loop;
 }
 
+/* Loop thread. The cheapest call that Node-API refuses once JavaScript cannot run. */
+bool e2b_instance_is_ending(const e2b_instance_t *instance) {
+    napi_handle_scope scope;
+    napi_value undefined;
+    bool equal;
+    if (instance->ending || napi_open_handle_scope(instance->env, &scope) != napi_ok) return true;
+    bool runs = napi_get_undefined(instance->env, &undefined) == napi_ok &&
+                napi_strict_equals(instance->env, undefined, undefined, &equal) == napi_ok;
+    napi_close_handle_scope(instance->env, scope);
+    return !runs;
+}
+
 /* Loop thread. */
 void e2b_instance_abandon(e2b_instance_t *instance) {
     instance->closed = true;

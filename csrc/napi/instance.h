@@ -50,6 +50,8 @@ e2b_instance_t *e2b_instance_get(napi_env env);
 e2b_loop_t *e2b_instance_loop(e2b_instance_t *instance, e2b_err_t *err);
 /* Ends every call without settling it; later ones are refused. */
 void e2b_instance_abandon(e2b_instance_t *instance);
+/* JavaScript does not run any more, and will not again. */
+bool e2b_instance_is_ending(const e2b_instance_t *instance);
 /* A loop that was closed is gone now. */
 void e2b_instance_loop_closed(e2b_instance_t *instance);
 

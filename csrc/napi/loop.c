@@ -132,6 +132,10 @@ static void complete(napi_env env, napi_status status, void *data) {
     loop->state = IDLE;
     if (loop->closing) {
         close_handles(loop);
+    } else if (e2b_instance_is_ending(loop->instance)) {
+        /* An environment that ends runs the loop until no work is queued, before it calls any
+         * cleanup hook: a busy engine that queued more would hold it for ever. */
+        e2b_instance_abandon(loop->instance);
     } else {
         go_on(loop);
     }
