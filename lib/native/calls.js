@@ -85,6 +85,11 @@ class Call {
   cancel() {
     this.addon.cancel(this.id);
   }
+
+  /** As cancel, but a process that was started lives on. */
+  detach() {
+    this.addon.detach(this.id);
+  }
 }
 
 function checkSignal(signal, sandboxId) {

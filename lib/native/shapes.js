@@ -33,7 +33,8 @@ function parseBody(body, what, facts) {
 }
 
 function badResponse(message, { retryable = true, ...fields }) {
-  return new ProtocolError(message, {
+  const status = fields.status ? ` (HTTP ${fields.status})` : '';
+  return new ProtocolError(message + status, {
     code: 'BAD_RESPONSE',
     outcome: 'unknown',
     retryable,

@@ -3,10 +3,12 @@
 // The names of the package: the types beside the runtime, both kinds of import, and what loading costs.
 
 const { execFileSync } = require('node:child_process');
+const { createRequire } = require('node:module');
 const path = require('node:path');
-const ts = require('@tsd/typescript');
 
 const ROOT = path.join(__dirname, '..', '..', '..');
+// The compiler that tsd brings.
+const ts = createRequire(path.join(ROOT, 'node_modules', 'tsd', 'package.json'))('@tsd/typescript');
 const index = require('../../../lib');
 
 /** What index.d.ts exports as values: name -> { required, most } of functions, null of classes. */
