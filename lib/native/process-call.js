@@ -49,7 +49,7 @@ class ProcessCall extends Call {
 
   #reader(callbacks, onText, asText) {
     const { AsyncResource } = require('node:async_hooks');
-    const scope = new AsyncResource('E2B_PROCESS', { requireManualDestroy: false });
+    const scope = new AsyncResource('E2B_PROCESS');
     const sinks = callbacks.map((callback, stream) => (chunk) => {
       activityOf(this.sandboxId).add(stream, chunk);
       const waits = onText?.(stream, chunk);
