@@ -47,7 +47,9 @@ function explain(file, cause) {
   const installed = __dirname.includes(`${path.sep}node_modules${path.sep}`);
   const rebuild = installed ? 'npm rebuild e2b-swarm' : 'npm run build';
   if (!fs.existsSync(file)) return `the addon is not built (${file}): run \`${rebuild}\``;
-  const library = /\b(lib[\w+-]+)\.so[.\d]*: cannot open shared object file/.exec(cause.message)?.[1];
+  const library = /\b(lib[\w+-]+)\.so[.\d]*: cannot open shared object file/.exec(
+    cause.message,
+  )?.[1];
   if (library === undefined) {
     return `the addon cannot be loaded: run \`${rebuild}\` (${cause.message})`;
   }

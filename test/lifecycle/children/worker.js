@@ -1,0 +1,49 @@
+'use strict';
+
+// What a worker is in the middle of when it ends; see scenes.js.
+
+const { parentPort, workerData } = require('node:worker_threads');
+const { createE2bSandbox, executeE2bProcess, listE2bSandboxes } = require('../../../lib');
+
+const { part, sandboxId } = workerData;
+const STREAMS = 5;
+
+function openStreams() {
+  const command = 'while true; do echo tick; sleep 0.02; done';
+  const first = Array.from(
+    { length: STREAMS },
+    () =>
+      new Promise((onStdout) => {
+        executeE2bProcess(sandboxId, command, null, 60, true, { onStdout });
+      }),
+  );
+  return Promise.all(first);
+}
+
+const parts = {
+  create: () => createE2bSandbox('a', 'base', 60),
+
+  streams: async () => {
+    await openStreams();
+    parentPort.postMessage('ready');
+  },
+
+  exit: async () => {
+    await openStreams();
+    parentPort.postMessage('ready');
+    process.exit(3);
+  },
+
+  throw: async () => {
+    await openStreams();
+    parentPort.postMessage('ready');
+    throw new Error('nobody catches this');
+  },
+
+  finish: async () => {
+    await listE2bSandboxes();
+    parentPort.postMessage('ready');
+  },
+};
+
+parts[part]();
