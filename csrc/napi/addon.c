@@ -27,11 +27,7 @@ static e2b_instance_t *arguments(napi_env env, napi_callback_info info, e2b_read
 /* Loop thread. Throws what was refused; the answer is for `return`. */
 static napi_value throw_refusal(e2b_instance_t *instance, const e2b_err_t *err) {
     napi_value error = e2b_make_error(instance, err, NULL);
-    if (error) {
-        napi_throw(instance->env, error);
-    } else {
-        napi_throw_error(instance->env, e2b_err_code_name(err->code), err->message);
-    }
+    if (error) napi_throw(instance->env, error);
     return NULL;
 }
 
@@ -213,6 +209,15 @@ static napi_value js_stats(napi_env env, napi_callback_info info) {
     return stats;
 }
 
+/* Loop thread. curlVersion; asked for rarely, and asking makes libcurl set itself up. */
+static napi_value get_curl_version(napi_env env, napi_callback_info info) {
+    napi_value text;
+    (void)info;
+    return napi_create_string_utf8(env, e2b_curl_version(), NAPI_AUTO_LENGTH, &text) == napi_ok
+               ? text
+               : NULL;
+}
+
 /* ---- exports ---- */
 
 /* Loop thread. [[code, className], ...] */
@@ -244,16 +249,14 @@ static napi_value error_table(napi_env env) {
 
 /* Loop thread. */
 static bool define_exports(napi_env env, napi_value exports, e2b_instance_t *instance) {
-    napi_value version, curl_version, errors = error_table(env);
+    napi_value version, errors = error_table(env);
     if (!errors ||
-        napi_create_string_utf8(env, E2B_SWARM_VERSION, NAPI_AUTO_LENGTH, &version) != napi_ok ||
-        napi_create_string_utf8(env, e2b_curl_version(), NAPI_AUTO_LENGTH, &curl_version) !=
-            napi_ok) {
+        napi_create_string_utf8(env, E2B_SWARM_VERSION, NAPI_AUTO_LENGTH, &version) != napi_ok) {
         return false;
     }
     const napi_property_descriptor properties[] = {
         VALUE("version", version),
-        VALUE("curlVersion", curl_version),
+        {.utf8name = "curlVersion", .getter = get_curl_version, .attributes = napi_enumerable},
         VALUE("errors", errors),
         FUNCTION("init", js_init),
         FUNCTION("trust", js_trust),

@@ -47,12 +47,21 @@ static bool fill_error(napi_env env, const e2b_err_t *err, const char *sandbox_i
            text(env, err->server_code, &argv[8]) && text(env, sandbox_id, &argv[9]);
 }
 
+/* Loop thread. For calls before init(). */
+static napi_value plain_error(napi_env env, const e2b_err_t *err) {
+    napi_value code, message, error;
+    return text(env, e2b_err_code_name(err->code), &code) && text(env, err->message, &message) &&
+                   napi_create_error(env, code, message, &error) == napi_ok
+               ? error
+               : NULL;
+}
+
 /* Loop thread. What the hook throws is an error as good as any. */
 napi_value e2b_make_error(e2b_instance_t *instance, const e2b_err_t *err, const char *sandbox_id) {
     napi_env env = instance->env;
     napi_value hook, argv[10], receiver, error = NULL;
-    if (!e2b_instance_hook(instance, "makeError", &hook) ||
-        !fill_error(env, err, sandbox_id, argv) || napi_get_undefined(env, &receiver) != napi_ok) {
+    if (!e2b_instance_hook(instance, "makeError", &hook)) return plain_error(env, err);
+    if (!fill_error(env, err, sandbox_id, argv) || napi_get_undefined(env, &receiver) != napi_ok) {
         return NULL;
     }
     if (napi_call_function(env, receiver, hook, 10, argv, &error) != napi_ok) {
