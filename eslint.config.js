@@ -1,5 +1,6 @@
-// eslint: strict where a mistake would be a bug, silent about style (prettier owns that).
 'use strict';
+
+// eslint: strict where a mistake would be a bug, silent about style (prettier owns that).
 
 const js = require('@eslint/js');
 const globals = require('globals');
@@ -18,7 +19,6 @@ const rules = {
   'no-return-assign': 'error',
   'no-throw-literal': 'error',
   'prefer-promise-reject-errors': 'error',
-  'no-promise-executor-return': 'error',
   'no-implicit-coercion': ['error', { allow: ['!!', '+'] }],
   'no-constructor-return': 'error',
   'no-self-compare': 'error',

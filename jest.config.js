@@ -1,7 +1,8 @@
+'use strict';
+
 // jest: which files are tests and how they run. Sources run as they are written (no transform);
 // *.test.mjs is for what must import an ESM-only package, which jest cannot require().
 // Never --forceExit here: a handle left open is a finding, and the closing line would be lost.
-'use strict';
 
 const ROOMS = ['unit', 'native', 'lifecycle', 'scenario', 'compat'];
 

@@ -1,7 +1,8 @@
+'use strict';
+
 // A jest reporter that ends the run with `N passed, N failed, N skipped` as the last line on stdout,
 // or, when E2B_SWARM_COUNTS names a file, appends those counts there as a JSON line (tools/test.js
 // adds up several runs that way). It must not write before jest's own summary is out.
-'use strict';
 
 const fs = require('node:fs');
 

@@ -1,8 +1,10 @@
-// Counting tests: adding up the counts of several runners, the closing line, and reading such a line
-// back. Pure functions; must not run or print anything.
 'use strict';
 
-const LINE = /^(\d+) passed, (\d+) failed, (\d+) skipped$/;
+// Counting tests: adding up the counts of several runners, the closing line, and reading such a line
+// back (`TITLE: N passed, N failed` of the C tests as well). Pure functions; must not run or print
+// anything.
+
+const LINE = /^(?:[^:]+: )?(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/;
 
 /** @returns {{ passed: number, failed: number, skipped: number }} the sum of the given counts */
 function addCounts(...all) {
@@ -21,15 +23,9 @@ function closingLine({ passed, failed, skipped }) {
 function lastCounts(text) {
   for (const line of text.trimEnd().split('\n').reverse()) {
     const match = LINE.exec(line.trim());
-    if (match) return { passed: +match[1], failed: +match[2], skipped: +match[3] };
+    if (match) return { passed: +match[1], failed: +match[2], skipped: +(match[3] ?? 0) };
   }
   return null;
 }
 
-/** The sum of every closing line in `text` (several C executables run one after another), or null. */
-function allCounts(text) {
-  const found = text.split('\n').map((line) => lastCounts(line));
-  return found.some(Boolean) ? addCounts(...found.filter(Boolean)) : null;
-}
-
-module.exports = { addCounts, allCounts, closingLine, lastCounts };
+module.exports = { addCounts, closingLine, lastCounts };

@@ -1,0 +1,172 @@
+'use strict';
+
+// The stages of a test run: what each runs, and how its outcome becomes counts. A stage that cannot
+// run is a failure, or a skip that is counted and said; it is never silent. Stages share the working
+// tree with other runs, so those that build with make take a lock.
+
+const { spawn, spawnSync } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+
+const { lastCounts } = require('./counts');
+const addon = require('./setup/addon');
+const { takeLock } = require('./setup/lock');
+const { which } = require('./setup/node-tools');
+const { ROOT } = require('./setup/run-step');
+
+const STAGE_TIMEOUT_MS = 300_000;
+const PASSED = { passed: 1, failed: 0, skipped: 0 };
+const FAILED = { passed: 0, failed: 1, skipped: 0 };
+const SKIPPED = { passed: 0, failed: 0, skipped: 1 };
+
+// Formats differ between versions, so only this one may judge.
+const CLANG_FORMAT_MAJOR = 14;
+const C_FOLDERS = ['csrc', 'test/c', 'test/fuzz'];
+
+const JEST = [
+  '--experimental-vm-modules',
+  '--disable-warning=ExperimentalWarning',
+  'node_modules/jest/bin/jest.js',
+];
+
+/**
+ * Runs a command in the project's folder, its output passed on. With `capture` its stdout is also
+ * returned.
+ *
+ * @returns {Promise<{ ok: boolean, stdout: string }>}
+ */
+function run(
+  file,
+  args,
+  { env = process.env, capture = false, timeoutMs = STAGE_TIMEOUT_MS } = {},
+) {
+  return new Promise((resolve) => {
+    const stdio = ['ignore', capture ? 'pipe' : 'inherit', 'inherit'];
+    const child = spawn(file, args, { cwd: ROOT, env, stdio });
+    const chunks = [];
+    child.stdout?.on('data', (chunk) => {
+      chunks.push(chunk);
+      process.stdout.write(chunk);
+    });
+    const timer = setTimeout(() => {
+      console.error(`${file}: not done after ${timeoutMs / 1000} s, ended`);
+      child.kill('SIGKILL');
+    }, timeoutMs);
+    child.once('error', (error) => console.error(`${file}: ${error.message}`));
+    child.once('close', (status) => {
+      clearTimeout(timer);
+      resolve({ ok: status === 0, stdout: Buffer.concat(chunks).toString() });
+    });
+  });
+}
+
+async function node(args, options) {
+  return run(process.execPath, args, options);
+}
+
+async function check(args) {
+  const { ok } = await node(args);
+  return ok ? PASSED : FAILED;
+}
+
+// A run that fails without a failed test (it crashed, it leaked, it did not end) counts as one.
+function settle(counts, ok) {
+  if (counts === null || counts.passed + counts.failed + counts.skipped === 0) return FAILED;
+  return ok || counts.failed > 0 ? counts : { ...counts, failed: 1 };
+}
+
+async function makeInC(args) {
+  const release = takeLock('c-tests');
+  try {
+    const { ok, stdout } = await run('make', ['--no-print-directory', '-C', 'test/c', ...args], {
+      capture: true,
+    });
+    return settle(lastCounts(stdout), ok);
+  } finally {
+    release();
+  }
+}
+
+async function jest(args, env = {}) {
+  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'e2b-swarm-counts-'));
+  const file = path.join(folder, 'counts');
+  try {
+    const { ok } = await node([...JEST, ...args], {
+      env: { ...process.env, ...env, E2B_SWARM_COUNTS: file },
+    });
+    const text = fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : 'null';
+    return settle(JSON.parse(text), ok);
+  } finally {
+    fs.rmSync(folder, { recursive: true });
+  }
+}
+
+function sanitizerEnv() {
+  const { stdout } = spawnSync('gcc', ['-print-file-name=libasan.so'], { encoding: 'utf8' });
+  return {
+    E2B_SWARM_ADDON: addon.addonFile('Asan'),
+    LD_PRELOAD: stdout.trim(),
+    ASAN_OPTIONS: 'detect_leaks=1:detect_stack_use_after_return=1',
+    UBSAN_OPTIONS: 'print_stacktrace=1:halt_on_error=1',
+    LSAN_OPTIONS: `suppressions=${path.join(__dirname, 'lsan.supp')}:print_suppressions=0`,
+  };
+}
+
+/** clang-format of the version that the house uses, or null. */
+function clangFormat() {
+  for (const name of [`clang-format-${CLANG_FORMAT_MAJOR}`, 'clang-format']) {
+    const file = which(name);
+    const version = file && spawnSync(file, ['--version'], { encoding: 'utf8' }).stdout;
+    if (version && +/version (\d+)/.exec(version)?.[1] === CLANG_FORMAT_MAJOR) return file;
+  }
+  return null;
+}
+
+function cFiles() {
+  return C_FOLDERS.filter((folder) => fs.existsSync(path.join(ROOT, folder))).flatMap((folder) =>
+    fs
+      .readdirSync(path.join(ROOT, folder), { recursive: true })
+      .filter((name) => /\.[ch]$/.test(name))
+      .map((name) => path.join(folder, name)),
+  );
+}
+
+async function clangFormatCheck() {
+  const tool = clangFormat();
+  if (tool === null) {
+    console.log(`clang-format: skipped, version ${CLANG_FORMAT_MAJOR} is not installed`);
+    return SKIPPED;
+  }
+  const { ok } = await run(tool, ['--dry-run', '-Werror', ...cFiles()]);
+  return ok ? PASSED : FAILED;
+}
+
+/**
+ * name -> { goal, run }: the set-up that the stage needs (tools/setup.js), and what it does. `run`
+ * takes extra arguments for its tool and resolves to counts.
+ */
+const STAGES = {
+  checksrc: { goal: 'lint', run: () => check(['tools/checksrc.js']) },
+  eslint: { goal: 'lint', run: () => check(['node_modules/eslint/bin/eslint.js', '.']) },
+  'clang-format': { goal: 'lint', run: clangFormatCheck },
+  prettier: {
+    goal: 'lint',
+    run: () =>
+      check(['node_modules/prettier/bin/prettier.cjs', '--check', '--log-level=warn', '.']),
+  },
+  c: { goal: 'c', run: () => makeInC(['test']) },
+  'c-asan': { goal: 'c', run: () => makeInC(['test', 'SAN=asan']) },
+  'c-valgrind': { goal: 'c', run: () => makeInC(['test', 'VALGRIND=1']) },
+  'fuzz-corpus': { goal: 'c', run: () => makeInC(['fuzz-replay']) },
+  // In one process: a leak that a jest worker reports at its end would not reach the exit status.
+  'addon-asan': {
+    goal: 'asan',
+    run: (args) => jest(['-i', 'test/native', ...args], sanitizerEnv()),
+  },
+  jest: { goal: 'test', run: (args) => jest(args) },
+  compat: { goal: 'test', run: (args) => jest(['test/compat', ...args]) },
+  types: { goal: 'lint', run: () => check(['tools/check-types.js']) },
+};
+
+module.exports = { STAGES, cFiles, clangFormat, run, settle };
