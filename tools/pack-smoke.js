@@ -14,36 +14,7 @@ const { runStep, say } = require('./setup/run-step');
 
 const INSTALL_TIMEOUT_MS = 600_000;
 
-const COMMON_JS = `
-const assert = require('node:assert');
-const e2b = require('e2b-swarm');
-const { startLocalBackend } = require('e2b-swarm/local');
-const { version } = require('e2b-swarm/package.json');
-
-async function main() {
-  assert.strictEqual(e2b.getVersion(), version);
-  const backend = await startLocalBackend({ isolation: 'none' });
-  try {
-    Object.assign(process.env, backend.env);
-    const sandbox = await e2b.createE2bSandbox('smoke');
-    const result = await e2b.executeE2bProcess(sandbox.sandboxId, 'echo', ['hi there']);
-    assert.strictEqual(result.stdout, 'hi there\\n');
-    const ended = await e2b.terminateE2bSandbox(sandbox.sandboxId);
-    assert.strictEqual(ended.status, 'terminated');
-  } finally {
-    await backend.close();
-  }
-}
-main();
-`;
-
-const ES_MODULE = `
-import assert from 'node:assert';
-import { SandboxManager, createE2bSandbox, getVersion } from 'e2b-swarm';
-assert.strictEqual(typeof SandboxManager, 'function');
-assert.strictEqual(typeof createE2bSandbox, 'function');
-assert.match(getVersion(), /^\\d+\\.\\d+\\.\\d+/);
-`;
+const PROGRAMS = path.join(__dirname, 'pack-smoke');
 
 function smoke(folder) {
   const env = { ...npmEnv(), npm_config_nodedir: nodeDir() };
@@ -61,9 +32,8 @@ function smoke(folder) {
   const here = { ...options, cwd: folder };
   runStep('pack-install', process.execPath, [...npm, 'install', `./${filename}`], here);
 
-  fs.writeFileSync(path.join(folder, 'smoke.cjs'), COMMON_JS);
-  fs.writeFileSync(path.join(folder, 'smoke.mjs'), ES_MODULE);
-  for (const file of ['smoke.cjs', 'smoke.mjs']) {
+  for (const file of fs.readdirSync(PROGRAMS)) {
+    fs.copyFileSync(path.join(PROGRAMS, file), path.join(folder, file));
     runStep(`pack-${file}`, process.execPath, [file], { cwd: folder, timeoutMs: 60_000 });
     say(`${file} works`);
   }

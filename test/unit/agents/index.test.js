@@ -1,5 +1,6 @@
-// Tests of lib/agents: the catalogue of agent types and their programs.
 'use strict';
+
+// Tests of lib/agents: the catalogue of agent types and their programs.
 
 const fs = require('node:fs');
 

@@ -1,6 +1,7 @@
+'use strict';
+
 // Tests of lib/agents/momentum: the real program in a child process, as a sandbox runs it. The
 // golden figures come from an independent calculation (numpy) over the same closes.
-'use strict';
 
 const { spawn, spawnSync } = require('node:child_process');
 const { once } = require('node:events');

@@ -1,5 +1,6 @@
-// Tests of lib/agents/sample-data: the packaged prices are there, whole and unchanged.
 'use strict';
+
+// Tests of lib/agents/sample-data: the packaged prices are there, whole and unchanged.
 
 const fs = require('node:fs');
 
