@@ -69,15 +69,15 @@ function make(state, configuration = 'Release') {
     throw new SetupError('there is no binding.gyp here: this is not a whole clone');
   }
   say(`building the addon (${configuration})`);
-  // A compiler that was killed leaves half an object file, which make would take for a whole one.
-  const folder = path.join(ROOT, 'build', configuration);
-  if (state.get(partOf(configuration)) === AT_WORK)
-    fs.rmSync(folder, { recursive: true, force: true });
-  const old = addonFile(configuration);
-  if (old) fs.rmSync(old);
-  state.remember(partOf(configuration), AT_WORK);
+  const remembered = state.get(partOf(configuration));
   // Taken before the build: a source that changes while it runs makes the next run build again.
   const key = keyOf(state.get('toolchain'));
+  // Half a file, left by a compiler that was killed or cut short since, would pass for a whole one
+  // with make: then all of them are made again.
+  if (remembered === AT_WORK || remembered?.startsWith(key)) {
+    fs.rmSync(path.join(ROOT, 'build', configuration), { recursive: true, force: true });
+  }
+  state.remember(partOf(configuration), AT_WORK);
   try {
     build(configuration);
   } catch (error) {
