@@ -1,0 +1,170 @@
+/*
+ * config.c: checks and keeps one set of connection settings, with its header lists built once.
+ * Made on the loop thread, read by the pool thread. Secrets are wiped before they are freed and
+ * never quoted in an error.
+ */
+#include "config.h"
+
+#include <string.h>
+
+#include "alloc.h"
+#include "url.h"
+
+#define MAX_URL 2048
+#define MAX_HEADER 16384
+
+static int add_header(struct curl_slist **list, const char *text) {
+    struct curl_slist *grown = curl_slist_append(*list, text);
+    if (!grown) return E2B_ERR_OUT_OF_MEMORY;
+    *list = grown;
+    return E2B_OK;
+}
+
+static void free_headers(struct curl_slist *list) {
+    for (struct curl_slist *item = list; item; item = item->next) {
+        volatile char *text = item->data;
+        while (*text) *text++ = 0;
+    }
+    curl_slist_free_all(list);
+}
+
+/* One line, "Name: value", a token as name: nothing that could start a second header. */
+static bool header_valid(const char *text) {
+    const char *colon = strchr(text, ':');
+    if (!colon || colon == text || strlen(text) > MAX_HEADER) return false;
+    for (const char *p = text; p < colon; p++) {
+        if (*p <= ' ' || *p >= 127 || strchr("()<>@,;\\\"/[]?={}", *p)) return false;
+    }
+    for (const char *p = colon + 1; *p; p++) {
+        if ((unsigned char)*p < ' ' && *p != '\t') return false;
+    }
+    return true;
+}
+
+static bool key_valid(const char *key) {
+    for (const char *p = key; *p; p++) {
+        if (*p <= ' ' || *p >= 127) return false;
+    }
+    return true;
+}
+
+static int base_url(char **out, const char *field, const char *url, e2b_err_t *err) {
+    e2b_buf_t text;
+    e2b_buf_init(&text, MAX_URL);
+    int code = e2b_url_base(&text, field, url, err);
+    if (code == E2B_OK && !(*out = e2b_buf_take(&text, NULL))) code = E2B_ERR_OUT_OF_MEMORY;
+    e2b_buf_destroy(&text);
+    return code;
+}
+
+static int set_urls(e2b_config_t *config, const e2b_config_options_t *options, e2b_err_t *err) {
+    const char *domain = options->domain && *options->domain ? options->domain : "e2b.app";
+    if (!e2b_url_domain_valid(domain)) {
+        return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT,
+                           "domain must be a host name such as e2b.app, with an optional port");
+    }
+    if (!(config->domain = e2b_strdup(domain))) return E2B_ERR_OUT_OF_MEMORY;
+    char fallback[320];
+    const char *api_url = options->api_url;
+    if (!api_url || !*api_url) {
+        e2b_buf_t text;
+        e2b_buf_init(&text, sizeof fallback - 1);
+        int code = e2b_buf_printf(&text, "https://api.%s", domain);
+        if (code != E2B_OK) {
+            e2b_buf_destroy(&text);
+            return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT, "domain is too long");
+        }
+        memcpy(fallback, text.data, text.len + 1);
+        e2b_buf_destroy(&text);
+        api_url = fallback;
+    }
+    int code = base_url(&config->api_url, "apiUrl", api_url, err);
+    if (code == E2B_OK && options->sandbox_url && *options->sandbox_url) {
+        code = base_url(&config->sandbox_url, "sandboxUrl", options->sandbox_url, err);
+    }
+    return code;
+}
+
+static int set_headers(e2b_config_t *config, const e2b_config_options_t *options, e2b_err_t *err) {
+    e2b_buf_t line;
+    e2b_buf_init(&line, MAX_HEADER);
+    int code = e2b_buf_printf(&line, "User-Agent: %s",
+                              options->user_agent ? options->user_agent : "e2b-swarm");
+    if (code == E2B_OK) code = add_header(&config->api_headers, line.data);
+    if (code == E2B_OK) code = add_header(&config->sandbox_headers, line.data);
+    for (size_t i = 0; code == E2B_OK && i < options->header_count; i++) {
+        if (!header_valid(options->headers[i])) {
+            code = e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT,
+                               "headers must hold names and one-line values; entry %zu does not",
+                               i + 1);
+            break;
+        }
+        code = add_header(&config->api_headers, options->headers[i]);
+        if (code == E2B_OK) code = add_header(&config->sandbox_headers, options->headers[i]);
+    }
+    if (code == E2B_OK && config->api_key) {
+        e2b_buf_reset(&line);
+        code = e2b_buf_printf(&line, "X-API-Key: %s", config->api_key);
+        if (code == E2B_OK) code = add_header(&config->api_headers, line.data);
+    }
+    e2b_buf_wipe_destroy(&line);
+    return code;
+}
+
+static int fill(e2b_config_t *config, const e2b_config_options_t *options, e2b_err_t *err) {
+    if (options->api_key && *options->api_key) {
+        if (!key_valid(options->api_key)) {
+            return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT,
+                               "apiKey must be printable ASCII without blanks");
+        }
+        if (!(config->api_key = e2b_strdup(options->api_key))) return E2B_ERR_OUT_OF_MEMORY;
+    }
+    config->proxy = e2b_strdup(options->proxy ? options->proxy : "");
+    config->no_proxy = e2b_strdup(options->no_proxy ? options->no_proxy : "");
+    if (!config->proxy || !config->no_proxy) return E2B_ERR_OUT_OF_MEMORY;
+    int code = set_urls(config, options, err);
+    return code == E2B_OK ? set_headers(config, options, err) : code;
+}
+
+int e2b_config_create(const e2b_config_options_t *options, e2b_config_t **out, e2b_err_t *err) {
+    *out = NULL;
+    e2b_config_t *config = e2b_calloc(1, sizeof *config);
+    if (!config) return e2b_err_set(err, E2B_ERR_OUT_OF_MEMORY, "out of memory");
+    atomic_init(&config->references, 1);
+    config->trust = options->trust;
+    e2b_trust_retain(config->trust);
+    int code = fill(config, options, err);
+    if (code == E2B_OK) {
+        *out = config;
+        return E2B_OK;
+    }
+    if (code == E2B_ERR_OUT_OF_MEMORY) e2b_err_set(err, code, "out of memory");
+    e2b_config_release(config);
+    return code;
+}
+
+void e2b_config_retain(e2b_config_t *config) {
+    atomic_fetch_add(&config->references, 1);
+}
+
+void e2b_config_release(e2b_config_t *config) {
+    if (!config || atomic_fetch_sub(&config->references, 1) != 1) return;
+    free_headers(config->api_headers);
+    free_headers(config->sandbox_headers);
+    e2b_wipe_free_string(config->api_key);
+    e2b_wipe_free_string(config->proxy); /* may hold credentials */
+    e2b_free(config->no_proxy);
+    e2b_free(config->api_url);
+    e2b_free(config->sandbox_url);
+    e2b_free(config->domain);
+    e2b_trust_release(config->trust);
+    e2b_free(config);
+}
+
+int e2b_config_sandbox_url(const e2b_config_t *config, const char *sandbox_id, const char *domain,
+                           e2b_buf_t *out) {
+    if (config->sandbox_url) return e2b_buf_puts(out, config->sandbox_url);
+    if (!domain || !*domain) domain = config->domain;
+    if (e2b_url_domain_shared(domain)) return e2b_buf_printf(out, "https://sandbox.%s", domain);
+    return e2b_buf_printf(out, "https://49983-%s.%s", sandbox_id, domain);
+}

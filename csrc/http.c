@@ -1,0 +1,244 @@
+/*
+ * http.c: one exchange on the engine. Pool thread. A request's body goes out through a read
+ * callback and never through a seek callback: without one libcurl cannot send a body twice, which
+ * it otherwise does by itself when a reused connection dies (a second sandbox).
+ */
+#include "http.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "alloc.h"
+#include "http_error.h"
+#include "platform.h"
+#include "tls.h"
+
+#define MAX_URL 16384
+#define MAX_HEADER_TEXT 16384
+#define MAX_REFUSAL 65536 /* of a body that says why a stream was refused */
+
+/* ---- curl's callbacks ---- */
+
+static size_t on_read(char *buffer, size_t size, size_t count, void *context) {
+    e2b_http_t *http = context;
+    size_t room = size * count, left = http->body_len - http->body_sent;
+    if (room > left) room = left;
+    memcpy(buffer, (const char *)http->body + http->body_sent, room);
+    http->body_sent += room;
+    return room;
+}
+
+static size_t on_write(char *data, size_t size, size_t count, void *context) {
+    e2b_http_t *http = context;
+    size_t len = size * count;
+    int code;
+    if (http->on_data && http->status >= 200 && http->status < 300) {
+        code = http->on_data(http, data, len);
+        if (code == E2B_HTTP_PAUSE) {
+            http->paused = true;
+            return CURL_WRITEFUNC_PAUSE;
+        }
+        return code == E2B_OK ? len : 0;
+    }
+    code = e2b_buf_append(&http->answer, data, len);
+    if (code == E2B_OK) return len;
+    /* A refusal's text may be cut; an answer may not. */
+    if (http->status >= 300 && code == E2B_ERR_RESPONSE_TOO_LARGE) return len;
+    e2b_err_set(&http->err, code,
+                code == E2B_ERR_RESPONSE_TOO_LARGE ? "%s: the answer is longer than %zu bytes"
+                                                   : "%s: out of memory after %zu bytes",
+                http->what, http->answer.max);
+    return 0;
+}
+
+static bool header_is(const char *line, size_t len, const char *name, const char **value,
+                      size_t *value_len) {
+    size_t n = strlen(name);
+    if (len <= n || line[n] != ':' || strncasecmp(line, name, n) != 0) return false;
+    const char *p = line + n + 1, *end = line + len;
+    while (p < end && (*p == ' ' || *p == '\t')) p++;
+    while (end > p && (end[-1] == '\r' || end[-1] == '\n' || end[-1] == ' ')) end--;
+    *value = p;
+    *value_len = (size_t)(end - p);
+    return true;
+}
+
+static void copy_text(char *to, size_t size, const char *from, size_t len) {
+    if (len >= size) len = size - 1;
+    memcpy(to, from, len);
+    to[len] = '\0';
+}
+
+/* Whole seconds, or an HTTP date. */
+static int64_t parse_retry_after(const char *value, size_t len) {
+    char text[64];
+    if (len == 0 || len >= sizeof text) return -1;
+    copy_text(text, sizeof text, value, len);
+    if (strspn(text, "0123456789") == len) {
+        int64_t seconds = 0;
+        for (size_t i = 0; i < len && seconds < 1000000; i++) seconds = seconds * 10 + (text[i] - '0');
+        return seconds * 1000;
+    }
+    time_t when = curl_getdate(text, NULL);
+    if (when < 0) return -1;
+    int64_t wait = (int64_t)when * 1000 - e2b_wall_ms();
+    return wait < 0 ? 0 : wait;
+}
+
+static size_t on_header(char *line, size_t size, size_t count, void *context) {
+    e2b_http_t *http = context;
+    size_t len = size * count, n;
+    const char *value;
+    if (len > 12 && strncmp(line, "HTTP/", 5) == 0) { /* also after a 1xx: start afresh */
+        const char *blank = memchr(line, ' ', len);
+        http->status = 0;
+        for (const char *p = blank ? blank + 1 : line + len;
+             p < line + len && *p >= '0' && *p <= '9' && http->status < 1000; p++) {
+            http->status = http->status * 10 + (*p - '0');
+        }
+        http->retry_after_ms = -1;
+        http->content_type[0] = http->next_token[0] = '\0';
+    } else if (header_is(line, len, "content-type", &value, &n)) {
+        copy_text(http->content_type, sizeof http->content_type, value, n);
+    } else if (header_is(line, len, "retry-after", &value, &n)) {
+        http->retry_after_ms = parse_retry_after(value, n);
+    } else if (header_is(line, len, "x-next-token", &value, &n)) {
+        if (n >= sizeof http->next_token) {
+            e2b_err_set(&http->err, E2B_ERR_BAD_RESPONSE, "%s: the page token is too long",
+                        http->what);
+            return 0;
+        }
+        copy_text(http->next_token, sizeof http->next_token, value, n);
+    }
+    return len;
+}
+
+static CURLcode on_ssl_ctx(CURL *easy, void *ssl_ctx, void *context) {
+    e2b_http_t *http = context;
+    (void)easy;
+    if (!http->config->trust) return CURLE_SSL_CACERT_BADFILE;
+    return e2b_trust_install(http->config->trust, ssl_ctx) == E2B_OK ? CURLE_OK
+                                                                     : CURLE_OUT_OF_MEMORY;
+}
+
+/* ---- life ---- */
+
+static void transfer_done(e2b_transfer_t *transfer, CURLcode code) {
+    e2b_http_t *http = (e2b_http_t *)transfer; /* its first member */
+    http->sent = e2b_http_was_sent(http);
+    e2b_http_classify(http, code);
+    e2b_engine_stop(http->engine, &http->transfer);
+    http->on_done(http);
+}
+
+void e2b_http_init(e2b_http_t *http, e2b_engine_t *engine, const e2b_config_t *config) {
+    memset(http, 0, sizeof *http);
+    http->transfer.on_done = transfer_done;
+    http->engine = engine;
+    http->config = config;
+    http->retry_after_ms = -1;
+    e2b_buf_init(&http->url, MAX_URL);
+    e2b_buf_init(&http->header_text, MAX_HEADER_TEXT);
+    e2b_buf_init(&http->answer, E2B_MAX_UNARY_BODY);
+    e2b_err_init(&http->err);
+}
+
+void e2b_http_destroy(e2b_http_t *http) {
+    e2b_http_stop(http);
+    e2b_buf_destroy(&http->url);
+    e2b_buf_wipe_destroy(&http->header_text);
+    e2b_buf_wipe_destroy(&http->answer);
+}
+
+int e2b_http_header(e2b_http_t *http, const char *format, ...) {
+    if (http->header_count == E2B_HTTP_HEADERS) return E2B_ERR_OUT_OF_MEMORY;
+    char line[1024];
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    if (len < 0 || (size_t)len >= sizeof line) return E2B_ERR_INVALID_ARGUMENT;
+    http->header_at[http->header_count] = http->header_text.len;
+    int code = e2b_buf_append(&http->header_text, line, (size_t)len + 1);
+    if (code == E2B_OK) http->header_count++;
+    return code;
+}
+
+/* The exchange's own lines in front of the configuration's shared ones: no copies, no lists. */
+static struct curl_slist *header_list(e2b_http_t *http) {
+    struct curl_slist *next =
+        http->control ? http->config->api_headers : http->config->sandbox_headers;
+    for (int i = http->header_count - 1; i >= 0; i--) {
+        http->header_nodes[i].data = http->header_text.data + http->header_at[i];
+        http->header_nodes[i].next = next;
+        next = &http->header_nodes[i];
+    }
+    return next;
+}
+
+static void set_method(CURL *easy, const e2b_http_t *http) {
+    if (http->body_len > 0 || strcmp(http->method, "POST") == 0) {
+        curl_easy_setopt(easy, CURLOPT_POST, 1L);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, NULL);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)http->body_len);
+    } else {
+        curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
+    }
+    bool usual = strcmp(http->method, "GET") == 0 || strcmp(http->method, "POST") == 0;
+    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, usual ? NULL : http->method);
+}
+
+int e2b_http_start(e2b_http_t *http) {
+    /* libcurl would otherwise add "Expect: 100-continue" to larger bodies, and wait for it. */
+    if (http->body_len > 0 && e2b_http_header(http, "Expect:") != E2B_OK) {
+        return E2B_ERR_OUT_OF_MEMORY;
+    }
+    CURL *easy = e2b_engine_prepare(http->engine, &http->transfer);
+    if (!easy) return E2B_ERR_OUT_OF_MEMORY;
+    if (http->on_data) http->answer.max = MAX_REFUSAL;
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, header_list(http));
+    curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
+    curl_easy_setopt(easy, CURLOPT_READDATA, http);
+    curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_write);
+    curl_easy_setopt(easy, CURLOPT_WRITEDATA, http);
+    curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(easy, CURLOPT_HEADERDATA, http);
+    curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx);
+    curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, http);
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, http->curl_text);
+    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)http->timeout_ms);
+    curl_easy_setopt(easy, CURLOPT_PROXY, http->config->proxy);
+    curl_easy_setopt(easy, CURLOPT_NOPROXY, http->config->no_proxy);
+    set_method(easy, http);
+    if (curl_easy_setopt(easy, CURLOPT_URL, http->url.data) != CURLE_OK ||
+        e2b_engine_start(http->engine, &http->transfer) != E2B_OK) {
+        e2b_engine_stop(http->engine, &http->transfer);
+        return E2B_ERR_OUT_OF_MEMORY;
+    }
+    return E2B_OK;
+}
+
+void e2b_http_stop(e2b_http_t *http) {
+    if (!http->transfer.easy) return;
+    http->sent = e2b_http_was_sent(http);
+    e2b_engine_stop(http->engine, &http->transfer);
+}
+
+void e2b_http_resume(e2b_http_t *http) {
+    if (!http->paused) return;
+    http->paused = false;
+    e2b_engine_unpause(http->engine, &http->transfer);
+}
+
+bool e2b_http_active(const e2b_http_t *http) {
+    return http->transfer.easy != NULL;
+}
+
+bool e2b_http_was_sent(const e2b_http_t *http) {
+    long bytes = 0;
+    if (!http->transfer.easy) return http->sent;
+    curl_easy_getinfo(http->transfer.easy, CURLINFO_REQUEST_SIZE, &bytes);
+    return bytes > 0 || http->body_sent > 0 || http->status > 0;
+}

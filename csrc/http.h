@@ -1,0 +1,78 @@
+/*
+ * http.h: one exchange: a request in, an answer or a stream out, and the outcome: what the far end
+ * can have seen. It does not know E2B's operations. Pool thread only.
+ */
+#ifndef E2B_HTTP_H
+#define E2B_HTTP_H
+
+#include "buf.h"
+#include "config.h"
+#include "e2b.h"
+#include "engine.h"
+
+#define E2B_HTTP_HEADERS 8
+
+typedef struct e2b_http e2b_http_t;
+
+/* A piece of a stream's body. 0: taken; E2B_HTTP_PAUSE: nothing of it was taken, it comes again
+ * after e2b_http_resume; else an E2B_ERR_* with http->err filled, which ends the exchange. Runs
+ * inside curl: must not start, stop or resume anything. */
+#define E2B_HTTP_PAUSE 1
+typedef int (*e2b_http_data_cb)(e2b_http_t *http, const char *data, size_t len);
+
+struct e2b_http {
+    e2b_transfer_t transfer;
+    e2b_engine_t *engine;
+    const e2b_config_t *config;
+
+    /* request: set by the owner between init and start */
+    const char *method; /* static text */
+    const char *what;   /* for messages: "creating a sandbox"; static text */
+    e2b_buf_t url;
+    const void *body; /* kept until done */
+    size_t body_len;
+    bool idempotent;  /* may be sent again after an unknown outcome */
+    bool control;     /* control plane: sends the API key */
+    bool makes;       /* takes one of the account's concurrent sandboxes: 429 means CONCURRENCY */
+    int64_t timeout_ms;       /* whole exchange; 0: none (streams) */
+    e2b_http_data_cb on_data; /* NULL: the body is collected in answer */
+    void (*on_done)(e2b_http_t *http);
+    void *context; /* the owner's */
+
+    /* answer */
+    int status;
+    int64_t retry_after_ms;
+    char content_type[64];
+    char next_token[512];
+    e2b_buf_t answer; /* the body, or of a stream the body of a refusal */
+    e2b_err_t err;    /* after on_done: E2B_OK when status is 2xx and the body is whole */
+    bool sent;        /* some of the request may have reached the far end */
+
+    /* private */
+    size_t body_sent;
+    bool paused;
+    e2b_buf_t header_text; /* lines, NUL-separated */
+    size_t header_at[E2B_HTTP_HEADERS];
+    int header_count;
+    struct curl_slist header_nodes[E2B_HTTP_HEADERS];
+    char curl_text[CURL_ERROR_SIZE];
+};
+
+void e2b_http_init(e2b_http_t *http, e2b_engine_t *engine, const e2b_config_t *config);
+void e2b_http_destroy(e2b_http_t *http); /* stops it first; on_done is not called */
+
+/* Adds one header line. */
+int e2b_http_header(e2b_http_t *http, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+/* 0, or E2B_ERR_OUT_OF_MEMORY with nothing started and on_done not called. */
+int e2b_http_start(e2b_http_t *http);
+/* Ends it silently; fine when idle. */
+void e2b_http_stop(e2b_http_t *http);
+void e2b_http_resume(e2b_http_t *http); /* after a pause */
+bool e2b_http_active(const e2b_http_t *http);
+
+/* Tells what was seen of it until now: for a cancel or a deadline of the owner's. */
+bool e2b_http_was_sent(const e2b_http_t *http);
+
+#endif

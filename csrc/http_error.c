@@ -1,0 +1,199 @@
+/*
+ * http_error.c: two tables, one for libcurl's codes and one for HTTP statuses, and the rule that
+ * joins them: after a request may have been seen, only a far end's own "no" proves that nothing
+ * happened. Pool thread. Texts of the far end are quoted, scrubbed of the key.
+ */
+#include "http_error.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "json.h"
+
+#define QUOTE 200 /* characters of a body that is not JSON */
+
+/* ---- libcurl ---- */
+
+static int code_of_curl(CURLcode code) {
+    switch (code) {
+    case CURLE_COULDNT_RESOLVE_HOST: return E2B_ERR_DNS_FAILED;
+    case CURLE_COULDNT_RESOLVE_PROXY:
+    case CURLE_PROXY: return E2B_ERR_PROXY_FAILED;
+    case CURLE_COULDNT_CONNECT: return E2B_ERR_CONNECT_FAILED;
+    case CURLE_OPERATION_TIMEDOUT: return E2B_ERR_TIMEOUT;
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_SSL_CACERT_BADFILE: return E2B_ERR_CERTIFICATE_REFUSED;
+    case CURLE_SSL_CONNECT_ERROR:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_CIPHER:
+    case CURLE_USE_SSL_FAILED: return E2B_ERR_TLS_FAILED;
+    case CURLE_OUT_OF_MEMORY: return E2B_ERR_OUT_OF_MEMORY;
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_BAD_CONTENT_ENCODING: return E2B_ERR_BAD_RESPONSE;
+    default: return E2B_ERR_CONNECTION_LOST;
+    }
+}
+
+static const char *words_of_curl(int code, bool sent) {
+    switch (code) {
+    case E2B_ERR_DNS_FAILED: return "the host name could not be resolved";
+    case E2B_ERR_PROXY_FAILED: return "the proxy could not be used";
+    case E2B_ERR_CONNECT_FAILED: return "no connection could be made";
+    case E2B_ERR_TIMEOUT:
+        return sent ? "no complete answer within requestTimeoutMs"
+                    : "no connection within requestTimeoutMs";
+    case E2B_ERR_CERTIFICATE_REFUSED: return "the far end's certificate was refused";
+    case E2B_ERR_TLS_FAILED: return "the TLS handshake failed";
+    case E2B_ERR_OUT_OF_MEMORY: return "out of memory";
+    case E2B_ERR_BAD_RESPONSE: return "the answer is not HTTP as it should be";
+    default: return "the connection was lost before the answer was complete";
+    }
+}
+
+static void from_curl(e2b_http_t *http, CURLcode code) {
+    e2b_err_t *err = &http->err;
+    err->curl_code = (int)code;
+    snprintf(err->cause, sizeof err->cause, "%s",
+             http->curl_text[0] ? http->curl_text : curl_easy_strerror(code));
+    e2b_err_scrub(err->cause, http->config->api_key);
+    if (err->code == E2B_OK) { /* else a callback has already said what is wrong */
+        int what = code_of_curl(code);
+        e2b_err_set(err, what, "%s failed: %s", http->what, words_of_curl(what, http->sent));
+    }
+    err->outcome = http->sent ? E2B_OUTCOME_UNKNOWN : E2B_OUTCOME_NOT_SENT;
+    bool passing = err->code == E2B_ERR_CONNECTION_LOST || err->code == E2B_ERR_TIMEOUT ||
+                   err->code == E2B_ERR_CONNECT_FAILED || err->code == E2B_ERR_DNS_FAILED ||
+                   err->code == E2B_ERR_PROXY_FAILED || err->code == E2B_ERR_TLS_FAILED;
+    err->retryable = passing && (!http->sent || http->idempotent);
+}
+
+/* ---- HTTP statuses ---- */
+
+typedef struct meaning {
+    int code;
+    e2b_outcome_t outcome;
+    bool passing; /* may succeed if tried again */
+} meaning_t;
+
+static bool body_says(const e2b_err_t *err, const char *words) {
+    return strstr(err->message, words) != NULL;
+}
+
+/* Answers of the proxy in front of a sandbox: a dead sandbox and a closed port are both 502. */
+static meaning_t sandbox_gateway(const e2b_err_t *err) {
+    if (body_says(err, "port is not open")) {
+        return (meaning_t){E2B_ERR_PORT_CLOSED, E2B_OUTCOME_REJECTED, true};
+    }
+    if (body_says(err, "not found")) {
+        return (meaning_t){E2B_ERR_SANDBOX_GONE, E2B_OUTCOME_REJECTED, false};
+    }
+    return (meaning_t){E2B_ERR_BAD_GATEWAY, E2B_OUTCOME_UNKNOWN, true};
+}
+
+static meaning_t meaning_of(const e2b_http_t *http, bool json) {
+    const e2b_err_t *err = &http->err;
+    const e2b_outcome_t no = E2B_OUTCOME_REJECTED, unknown = E2B_OUTCOME_UNKNOWN;
+    switch (http->status) {
+    case 401: return (meaning_t){E2B_ERR_UNAUTHENTICATED, no, false};
+    case 403: return (meaning_t){E2B_ERR_PERMISSION_DENIED, no, false};
+    case 404: return (meaning_t){E2B_ERR_NOT_FOUND, no, false};
+    case 408: return (meaning_t){E2B_ERR_TIMEOUT, unknown, true};
+    case 409: return (meaning_t){E2B_ERR_CONFLICT, no, false};
+    case 429:
+        /* Told apart by the header alone: the rate limiter always sends it, the cap never does. */
+        if (http->makes && http->retry_after_ms < 0) {
+            return (meaning_t){E2B_ERR_CONCURRENCY_LIMIT, no, false};
+        }
+        return (meaning_t){E2B_ERR_RATE_LIMITED, no, true};
+    case 502:
+        return http->control ? (meaning_t){E2B_ERR_BAD_GATEWAY, unknown, true}
+                             : sandbox_gateway(err);
+    case 503:
+        if (strcmp(err->server_code, "sandbox_no_compatible_node") == 0) {
+            return (meaning_t){E2B_ERR_NO_COMPATIBLE_NODE, no, false};
+        }
+        /* E2B's own 503 says that nothing was changed; a stranger's in between says nothing. */
+        return (meaning_t){E2B_ERR_SERVER_BUSY, json ? no : unknown, true};
+    case 504: return (meaning_t){E2B_ERR_GATEWAY_TIMEOUT, unknown, true};
+    case 507: return (meaning_t){E2B_ERR_DISK_FULL, no, false};
+    default: break;
+    }
+    if (http->status >= 500) return (meaning_t){E2B_ERR_SERVER_ERROR, unknown, true};
+    if (http->status >= 400) return (meaning_t){E2B_ERR_BAD_REQUEST, no, false};
+    if (http->status >= 300) return (meaning_t){E2B_ERR_REDIRECT_REFUSED, no, false};
+    return (meaning_t){E2B_ERR_BAD_RESPONSE, unknown, false};
+}
+
+/* Quotes a body that is not E2B's JSON: printable characters, blanks folded. */
+static void quote_body(const e2b_http_t *http, char *out, size_t size) {
+    size_t n = 0;
+    for (size_t i = 0; i < http->answer.len && n + 1 < size; i++) {
+        unsigned char c = (unsigned char)http->answer.data[i];
+        if (c < ' ' || c == 127) c = ' ';
+        if (c == ' ' && (n == 0 || out[n - 1] == ' ')) continue;
+        out[n++] = c < 128 ? (char)c : '?';
+    }
+    out[n] = '\0';
+}
+
+/* Reads {code, message, error_code} (control plane), {code: "text", message} (RPC) or the proxy's
+ * {message}. True when the body is a JSON object with a message or a code. */
+static bool read_body(e2b_http_t *http) {
+    e2b_err_t *err = &http->err;
+    cJSON *body = http->answer.len > 0 ? e2b_json_parse(http->answer.data, http->answer.len) : NULL;
+    const char *text = NULL, *code = NULL;
+    e2b_json_string(body, "message", &text);
+    if (e2b_json_string(body, "error_code", &code) != E2B_JSON_FOUND) {
+        e2b_json_string(body, "code", &code);
+    }
+    bool ours = text != NULL || code != NULL;
+    if (code) snprintf(err->server_code, sizeof err->server_code, "%s", code);
+    if (text) {
+        e2b_err_set(err, E2B_ERR_SERVER_ERROR, "%s failed: HTTP %d: %s", http->what, http->status,
+                    text);
+    } else {
+        char quote[QUOTE];
+        quote_body(http, quote, sizeof quote);
+        e2b_err_set(err, E2B_ERR_SERVER_ERROR, "%s failed: HTTP %d%s%s", http->what, http->status,
+                    quote[0] ? " with an answer that is not E2B's: " : "", quote);
+    }
+    cJSON_Delete(body);
+    e2b_err_scrub(err->message, http->config->api_key);
+    return ours;
+}
+
+static void from_status(e2b_http_t *http) {
+    e2b_err_t *err = &http->err;
+    bool json = read_body(http);
+    meaning_t meaning = meaning_of(http, json);
+    err->code = meaning.code;
+    err->outcome = meaning.outcome;
+    err->retry_after_ms = http->retry_after_ms;
+    err->retryable =
+        meaning.passing && (meaning.outcome == E2B_OUTCOME_REJECTED || http->idempotent);
+}
+
+void e2b_http_classify(e2b_http_t *http, CURLcode code) {
+    bool refused = http->status >= 300;
+    if (http->err.code != E2B_OK || (code != CURLE_OK && !refused)) {
+        from_curl(http, code);
+    } else if (refused || http->status < 200) {
+        from_status(http);
+    }
+    http->err.status = http->status;
+}
+
+int e2b_http_bad_answer(e2b_http_t *http, const char *why) {
+    e2b_err_t *err = &http->err;
+    char quote[QUOTE];
+    quote_body(http, quote, sizeof quote);
+    e2b_err_set(err, E2B_ERR_BAD_RESPONSE, "%s: HTTP %d, but %s%s%s", http->what, http->status, why,
+                quote[0] ? ": " : "", quote);
+    e2b_err_scrub(err->message, http->config->api_key);
+    err->outcome = E2B_OUTCOME_UNKNOWN;
+    err->retryable = http->idempotent;
+    err->status = http->status;
+    return err->code;
+}
