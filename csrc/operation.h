@@ -42,7 +42,9 @@ struct e2b_op {
 
     unsigned news;
     bool in_news, finished;
-    int unread; /* bytes given to the reader and not acknowledged: see process.c */
+    bool began;          /* a process runs: a lost call was interrupted, not unknown */
+    bool waits_for_idle; /* wants to advance when another call to its sandbox ends */
+    size_t unread;       /* bytes for the reader that he has not acknowledged */
     struct e2b_op *next_news, *next_in_table, *previous, *next;
     e2b_buf_t body, extra, stream[2];
     e2b_tail_t tail[2];
@@ -79,7 +81,7 @@ void e2b_op_fail_memory(e2b_op_t *op);
 e2b_engine_t *e2b_client_engine(e2b_client_t *client);
 e2b_access_cache_t *e2b_client_access(e2b_client_t *client);
 void e2b_client_tell(e2b_client_t *client, e2b_op_t *op);
-void e2b_client_ended(e2b_client_t *client, e2b_op_t *op); /* finished: out of the table */
+void e2b_client_ended(e2b_client_t *client, e2b_op_t *op); /* wakes those that wait for idle */
 /* Other unfinished calls of this client to that sandbox. */
 size_t e2b_client_busy(const e2b_client_t *client, const e2b_op_t *self);
 /* Runs an op that nobody waits for; freed when it ends. */

@@ -1,0 +1,288 @@
+/*
+ * operation.c: what all operations share: arguments' checks, one exchange at a time, the daemon's
+ * credentials, a timer, and the one way to end. Pool thread, but for the constructors.
+ */
+#include "operation.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "platform.h"
+#include "rpc.h"
+#include "url.h"
+
+#define MAX_REQUEST (64u * 1024 * 1024) /* JSON bodies: inputs and environments */
+#define MAX_REQUEST_TIMEOUT_MS 86400000
+
+#define OP_OF(pointer, member) ((e2b_op_t *)((char *)(pointer)-offsetof(e2b_op_t, member)))
+
+/* ---- checks ---- */
+
+int e2b_op_check_id(const char *sandbox_id, e2b_err_t *err) {
+    if (sandbox_id && e2b_url_id_valid(sandbox_id, strlen(sandbox_id))) return E2B_OK;
+    return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT,
+                       "sandboxId must be 1 to 64 letters, digits, '-' or '_', beginning with a "
+                       "letter or digit");
+}
+
+int e2b_op_check_timeout(const char *field, double seconds, e2b_err_t *err) {
+    if (seconds > 0 && seconds <= E2B_MAX_TIMEOUT_S) return E2B_OK; /* NaN fails both */
+    return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT,
+                       "%s must be a number of seconds above 0 and at most %d", field,
+                       E2B_MAX_TIMEOUT_S);
+}
+
+/* ---- life ---- */
+
+static void run_soon(e2b_deferred_t *soon) {
+    e2b_op_t *op = OP_OF(soon, soon);
+    if (!op->finished) op->class->advance(op);
+}
+
+static void fire(e2b_timer_t *timer) {
+    e2b_op_t *op = OP_OF(timer, timer);
+    op->timer_fired = true;
+    op->class->advance(op);
+}
+
+static void access_ready(e2b_access_wait_t *wait, const e2b_err_t *err) {
+    e2b_op_t *op = OP_OF(wait, access);
+    if (err) {
+        e2b_op_fail(op, err);
+    } else {
+        e2b_op_soon(op);
+    }
+}
+
+e2b_op_t *e2b_op_new(size_t size, const e2b_op_class_t *class, const e2b_call_t *call,
+                     const char *sandbox_id, e2b_err_t *err) {
+    if (call->request_timeout_ms < 0 || call->request_timeout_ms > MAX_REQUEST_TIMEOUT_MS) {
+        e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT, "requestTimeoutMs must be from 1 to %d",
+                    MAX_REQUEST_TIMEOUT_MS);
+        return NULL;
+    }
+    if (sandbox_id && e2b_op_check_id(sandbox_id, err) != E2B_OK) return NULL;
+    if (!call->config->api_key) {
+        e2b_err_set(err, E2B_ERR_MISSING_API_KEY,
+                    "no API key: set E2B_API_KEY or the option apiKey; to work without an account, "
+                    "start a local E2B with `npx e2b-swarm local` or startLocalBackend()");
+        return NULL;
+    }
+    e2b_op_t *op = e2b_calloc(1, size);
+    char *id = e2b_strdup(sandbox_id ? sandbox_id : "");
+    if (!op || !id) {
+        e2b_free(op);
+        e2b_free(id);
+        e2b_err_set(err, E2B_ERR_OUT_OF_MEMORY, "out of memory");
+        return NULL;
+    }
+    op->class = class;
+    op->sandbox_id = id;
+    op->config = call->config;
+    e2b_config_retain(op->config);
+    op->timeout_ms =
+        call->request_timeout_ms ? call->request_timeout_ms : E2B_DEFAULT_REQUEST_TIMEOUT_MS;
+    op->soon.run = run_soon;
+    op->timer.fire = fire;
+    op->access.ready = access_ready;
+    e2b_buf_init(&op->request, MAX_REQUEST);
+    e2b_buf_init(&op->body, E2B_MAX_FILE_BODY);
+    e2b_buf_init(&op->extra, E2B_MAX_UNARY_BODY);
+    for (int i = 0; i < 2; i++) {
+        e2b_buf_init(&op->stream[i], E2B_MAX_FRAME + E2B_STREAM_MARK);
+        e2b_tail_init(&op->tail[i], E2B_DEFAULT_MAX_OUTPUT);
+        op->result.stream[i] = &op->stream[i];
+        op->result.tail[i] = &op->tail[i];
+    }
+    op->result.body = &op->body;
+    op->result.extra = &op->extra;
+    e2b_err_init(&op->result.err);
+    return op;
+}
+
+/* Everything that the engine knows of the op is taken back. */
+static void detach(e2b_op_t *op) {
+    if (op->http_made) e2b_http_stop(&op->http);
+    e2b_access_cancel(&op->access);
+    if (op->client) {
+        e2b_engine_timer_clear(e2b_client_engine(op->client), &op->timer);
+        e2b_engine_undefer(e2b_client_engine(op->client), &op->soon);
+    }
+}
+
+void e2b_op_free(e2b_op_t *op) {
+    if (!op) return;
+    if (!op->finished) detach(op);
+    if (op->class->destroy) op->class->destroy(op);
+    if (op->http_made) e2b_http_destroy(&op->http);
+    e2b_config_release(op->config);
+    e2b_free(op->sandbox_id);
+    e2b_buf_wipe_destroy(&op->request);
+    e2b_buf_wipe_destroy(&op->body);
+    e2b_buf_destroy(&op->extra);
+    for (int i = 0; i < 2; i++) {
+        e2b_buf_destroy(&op->stream[i]);
+        e2b_tail_destroy(&op->tail[i]);
+    }
+    e2b_free(op);
+}
+
+unsigned e2b_op_news(e2b_op_t *op) {
+    unsigned news = op->news;
+    op->news = 0;
+    return news;
+}
+
+e2b_result_t *e2b_op_result(e2b_op_t *op) {
+    return &op->result;
+}
+
+uint64_t e2b_op_id(const e2b_op_t *op) {
+    return op->id;
+}
+
+const char *e2b_op_sandbox_id(const e2b_op_t *op) {
+    return op->sandbox_id;
+}
+
+/* ---- exchanges ---- */
+
+static void exchange_done(e2b_http_t *http) {
+    e2b_op_t *op = http->context;
+    op->http_done = true;
+    int code = http->err.code;
+    bool stale = !http->control && (code == E2B_ERR_UNAUTHENTICATED ||
+                                    code == E2B_ERR_SANDBOX_GONE || code == E2B_ERR_BAD_GATEWAY);
+    if (stale || (http->control && code == E2B_ERR_NOT_FOUND && op->sandbox_id[0])) {
+        e2b_access_drop(e2b_client_access(op->client), op->config, op->sandbox_id);
+    }
+    op->class->advance(op);
+}
+
+void e2b_op_exchange(e2b_op_t *op, const char *method, bool control) {
+    if (op->http_made) e2b_http_destroy(&op->http);
+    e2b_http_init(&op->http, e2b_client_engine(op->client), op->config);
+    op->http_made = true;
+    op->http_done = false;
+    op->http.method = method;
+    op->http.what = op->class->what;
+    op->http.control = control;
+    op->http.idempotent = true;
+    op->http.timeout_ms = op->timeout_ms;
+    op->http.on_done = exchange_done;
+    op->http.context = op;
+    e2b_buf_reset(&op->request);
+}
+
+int e2b_op_control_url(e2b_op_t *op, const char *format, ...) {
+    char path[1024];
+    va_list args;
+    va_start(args, format);
+    int len = vsnprintf(path, sizeof path, format, args);
+    va_end(args);
+    if (len < 0 || (size_t)len >= sizeof path) return E2B_ERR_INVALID_ARGUMENT;
+    int code = e2b_buf_puts(&op->http.url, op->config->api_url);
+    return code == E2B_OK ? e2b_buf_append(&op->http.url, path, (size_t)len) : code;
+}
+
+static int add_user(e2b_http_t *http, const char *user) {
+    e2b_buf_t text;
+    e2b_buf_init(&text, 1024);
+    int code = e2b_base64_encode(&text, user, strlen(user));
+    if (code == E2B_OK) code = e2b_http_header(http, "Authorization: Basic %s", text.data);
+    e2b_buf_destroy(&text);
+    return code;
+}
+
+int e2b_op_daemon(e2b_op_t *op, e2b_http_t *http, const char *path, const char *content_type,
+                  const char *user) {
+    int code;
+    const e2b_access_t *access =
+        e2b_access_get(e2b_client_access(op->client), op->config, op->sandbox_id, op->timeout_ms,
+                       &op->access, &code);
+    if (!access) { /* callers have made sure; only an eviction in between can lead here */
+        e2b_access_cancel(&op->access);
+        return E2B_ERR_OUT_OF_MEMORY;
+    }
+    code = e2b_config_sandbox_url(op->config, op->sandbox_id, access->domain, &http->url);
+    if (code == E2B_OK) code = e2b_buf_puts(&http->url, path);
+    if (code == E2B_OK) code = e2b_http_header(http, "E2b-Sandbox-Id: %s", op->sandbox_id);
+    if (code == E2B_OK) code = e2b_http_header(http, "E2b-Sandbox-Port: 49983");
+    if (code == E2B_OK && access->token[0]) {
+        code = e2b_http_header(http, "X-Access-Token: %s", access->token);
+    }
+    if (code == E2B_OK && content_type) {
+        code = e2b_http_header(http, "Content-Type: %s", content_type);
+    }
+    if (code == E2B_OK && user) {
+        char basic[260];
+        int len = snprintf(basic, sizeof basic, "%s:", user);
+        code = len > 0 && (size_t)len < sizeof basic ? add_user(http, basic)
+                                                     : E2B_ERR_INVALID_ARGUMENT;
+    }
+    return code;
+}
+
+void e2b_op_send(e2b_op_t *op) {
+    if (!op->http.body) {
+        op->http.body = op->request.data;
+        op->http.body_len = op->request.len;
+    }
+    if (e2b_http_start(&op->http) != E2B_OK) e2b_op_fail_memory(op);
+}
+
+bool e2b_op_need_access(e2b_op_t *op) {
+    int code;
+    if (e2b_access_get(e2b_client_access(op->client), op->config, op->sandbox_id, op->timeout_ms,
+                       &op->access, &code)) {
+        return true;
+    }
+    if (code != E2B_OK) e2b_op_fail_memory(op);
+    return false;
+}
+
+/* ---- what comes next, and the end ---- */
+
+void e2b_op_soon(e2b_op_t *op) {
+    if (!op->finished) e2b_engine_defer(e2b_client_engine(op->client), &op->soon);
+}
+
+void e2b_op_timer(e2b_op_t *op, int64_t after_ms) {
+    op->timer_fired = false;
+    if (e2b_engine_timer_set(e2b_client_engine(op->client), &op->timer,
+                             e2b_now_ms() + after_ms) != E2B_OK) {
+        e2b_op_fail_memory(op);
+    }
+}
+
+void e2b_op_tell(e2b_op_t *op, unsigned news) {
+    op->news |= news;
+    e2b_client_tell(op->client, op);
+}
+
+void e2b_op_finish(e2b_op_t *op) {
+    if (op->finished) return;
+    detach(op);
+    op->finished = true;
+    e2b_op_tell(op, E2B_NEWS_DONE);
+    e2b_client_ended(op->client, op);
+}
+
+void e2b_op_fail(e2b_op_t *op, const e2b_err_t *err) {
+    if (op->finished) return;
+    op->result.err = *err;
+    op->result.status = err->status;
+    e2b_op_finish(op);
+}
+
+void e2b_op_fail_memory(e2b_op_t *op) {
+    e2b_err_t err;
+    e2b_err_init(&err);
+    err.outcome = op->began ? E2B_OUTCOME_INTERRUPTED
+                  : e2b_http_was_sent(&op->http) ? E2B_OUTCOME_UNKNOWN
+                                                 : E2B_OUTCOME_NOT_SENT;
+    e2b_err_set(&err, E2B_ERR_OUT_OF_MEMORY, "%s failed: out of memory", op->class->what);
+    e2b_op_fail(op, &err);
+}
