@@ -136,7 +136,7 @@ static e2b_op_t *find(e2b_client_t *client, uint64_t id) {
     return op;
 }
 
-static void accept(e2b_client_t *client, e2b_op_t *op) {
+static void admit(e2b_client_t *client, e2b_op_t *op) {
     op->client = client;
     op->previous = NULL;
     op->next = client->all;
@@ -164,7 +164,7 @@ static void cancel(e2b_op_t *op) {
 
 static void run_command(e2b_client_t *client, const command_t *command) {
     if (command->kind == SUBMIT) {
-        accept(client, command->op);
+        admit(client, command->op);
         return;
     }
     e2b_op_t *op = find(client, command->id);
@@ -245,7 +245,7 @@ e2b_op_t *e2b_client_take(e2b_client_t *client) {
 
 void e2b_client_adopt(e2b_client_t *client, e2b_op_t *op) {
     op->id = 0;
-    accept(client, op);
+    admit(client, op);
 }
 
 /* ---- who waits for whom ---- */
