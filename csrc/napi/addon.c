@@ -174,6 +174,14 @@ static napi_value js_cancel(napi_env env, napi_callback_info info) {
     return NULL;
 }
 
+/* Loop thread. detach(id): ends the call, not the process that it started or watches. */
+static napi_value js_detach(napi_env env, napi_callback_info info) {
+    e2b_instance_t *instance;
+    uint64_t id = (uint64_t)handle_argument(env, info, &instance);
+    if (instance && instance->loop) e2b_loop_detach(instance->loop, id);
+    return NULL;
+}
+
 /* Loop thread. ack(id): the readers have dealt with all output so far. */
 static napi_value js_ack(napi_env env, napi_callback_info info) {
     e2b_instance_t *instance;
@@ -264,6 +272,7 @@ static bool define_exports(napi_env env, napi_value exports, e2b_instance_t *ins
         FUNCTION("config", js_config),
         FUNCTION("dropConfig", js_drop_config),
         FUNCTION("cancel", js_cancel),
+        FUNCTION("detach", js_detach),
         FUNCTION("ack", js_ack),
         FUNCTION("abandon", js_abandon),
         FUNCTION("active", js_active),

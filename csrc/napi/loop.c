@@ -239,6 +239,13 @@ void e2b_loop_cancel(e2b_loop_t *loop, uint64_t id) {
 }
 
 /* Loop thread. */
+void e2b_loop_detach(e2b_loop_t *loop, uint64_t id) {
+    if (!e2b_calls_find(&loop->calls, id)) return;
+    e2b_client_detach(loop->client, id);
+    run(loop);
+}
+
+/* Loop thread. */
 void e2b_loop_ack(e2b_loop_t *loop, uint64_t id) {
     if (!e2b_calls_find(&loop->calls, id)) return;
     e2b_client_ack(loop->client, id);

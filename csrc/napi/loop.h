@@ -20,6 +20,7 @@ void e2b_loop_close(e2b_loop_t *loop);
 /* Takes op and pending on success. */
 int e2b_loop_submit(e2b_loop_t *loop, e2b_op_t *op, e2b_pending_t *pending);
 void e2b_loop_cancel(e2b_loop_t *loop, uint64_t id);
+void e2b_loop_detach(e2b_loop_t *loop, uint64_t id);
 void e2b_loop_ack(e2b_loop_t *loop, uint64_t id);
 size_t e2b_loop_active(const e2b_loop_t *loop);
 
