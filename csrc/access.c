@@ -48,10 +48,11 @@ static bool same_account(const e2b_config_t *a, const e2b_config_t *b) {
                       strcmp(a->api_key ? a->api_key : "", b->api_key ? b->api_key : "") == 0);
 }
 
-static entry_t *find(e2b_access_cache_t *cache, const e2b_config_t *config, const char *sandbox_id) {
+static entry_t *find(e2b_access_cache_t *cache, const e2b_config_t *config,
+                     const char *sandbox_id) {
     entry_t *entry = cache->buckets[bucket_of(config, sandbox_id)];
-    while (entry && (strcmp(entry->sandbox_id, sandbox_id) != 0 ||
-                     !same_account(entry->config, config))) {
+    while (entry &&
+           (strcmp(entry->sandbox_id, sandbox_id) != 0 || !same_account(entry->config, config))) {
         entry = entry->next_in_bucket;
     }
     return entry;
@@ -182,8 +183,8 @@ static int fetch(entry_t *entry, int64_t timeout_ms) {
     http->timeout_ms = timeout_ms;
     http->on_done = fetched;
     http->context = entry;
-    int code = e2b_buf_printf(&http->url, "%s/sandboxes/%s", entry->config->api_url,
-                              entry->sandbox_id);
+    int code =
+        e2b_buf_printf(&http->url, "%s/sandboxes/%s", entry->config->api_url, entry->sandbox_id);
     if (code == E2B_OK) code = e2b_http_start(http);
     if (code != E2B_OK) {
         e2b_http_destroy(http);

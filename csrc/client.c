@@ -11,9 +11,10 @@
 #include "platform.h"
 
 #define BUCKETS 4096
-#define MAX_TURNS_WITHOUT_CLOCK 4 /* reading the clock at each turn costs more than a small turn */
+#define MAX_TURNS_WITHOUT_CLOCK 4 /* reading the clock at each turn costs more than a small turn   \
+                                   */
 
-typedef enum command_kind { SUBMIT, CANCEL, ACK } command_kind_t;
+typedef enum command_kind { SUBMIT, CANCEL, DETACH, ACK } command_kind_t;
 typedef struct command {
     command_kind_t kind;
     uint64_t id;
@@ -28,8 +29,9 @@ struct e2b_client {
     size_t command_count, command_cap;
     command_t *draining; /* the step's own, swapped with commands */
     size_t draining_cap;
-    size_t active;      /* loop thread */
-    e2b_op_t *all;      /* accepted by a step and not yet given back */
+    size_t active;  /* loop thread */
+    size_t adopted; /* ops of our own, such as the kill that follows a cancel */
+    e2b_op_t *all;  /* accepted by a step and not yet given back */
     e2b_op_t *table[BUCKETS];
     e2b_op_t *news_first, **news_last;
     size_t waiting; /* ops with waits_for_idle */
@@ -115,6 +117,10 @@ void e2b_client_cancel(e2b_client_t *client, uint64_t id) {
     push(client, (command_t){CANCEL, id, NULL});
 }
 
+void e2b_client_detach(e2b_client_t *client, uint64_t id) {
+    push(client, (command_t){DETACH, id, NULL});
+}
+
 void e2b_client_ack(e2b_client_t *client, uint64_t id) {
     push(client, (command_t){ACK, id, NULL});
 }
@@ -127,7 +133,7 @@ bool e2b_client_pending(e2b_client_t *client) {
 }
 
 size_t e2b_client_active(const e2b_client_t *client) {
-    return client->active;
+    return client->active + client->adopted;
 }
 
 static e2b_op_t *find(e2b_client_t *client, uint64_t id) {
@@ -150,7 +156,7 @@ static void admit(e2b_client_t *client, e2b_op_t *op) {
     e2b_op_soon(op);
 }
 
-static void cancel(e2b_op_t *op) {
+static void cancel(e2b_op_t *op, bool detach) {
     e2b_err_t err;
     e2b_err_init(&err);
     bool sent = e2b_http_was_sent(&op->http);
@@ -158,7 +164,7 @@ static void cancel(e2b_op_t *op) {
                   : sent    ? E2B_OUTCOME_UNKNOWN
                             : E2B_OUTCOME_NOT_SENT;
     e2b_err_set(&err, E2B_ERR_CANCELLED, "%s was cancelled", op->class->what);
-    if (op->class->cancelled) op->class->cancelled(op);
+    if (op->class->cancelled && !detach) op->class->cancelled(op);
     e2b_op_fail(op, &err);
 }
 
@@ -169,8 +175,8 @@ static void run_command(e2b_client_t *client, const command_t *command) {
     }
     e2b_op_t *op = find(client, command->id);
     if (!op || op->finished) return;
-    if (command->kind == CANCEL) {
-        cancel(op);
+    if (command->kind != ACK) {
+        cancel(op, command->kind == DETACH);
     } else {
         op->unread = op->stream[0].len + op->stream[1].len;
         e2b_http_resume(&op->http);
@@ -238,13 +244,17 @@ e2b_op_t *e2b_client_take(e2b_client_t *client) {
             if (op->finished) client->active--;
             return op;
         }
-        if (op->finished) e2b_op_free(op);
+        if (op->finished) {
+            client->adopted--;
+            e2b_op_free(op);
+        }
     }
     return NULL;
 }
 
 void e2b_client_adopt(e2b_client_t *client, e2b_op_t *op) {
     op->id = 0;
+    client->adopted++;
     admit(client, op);
 }
 

@@ -13,11 +13,11 @@
 
 struct e2b_config {
     atomic_int references;
-    char *api_key; /* NULL: missing */
-    char *api_url; /* without a trailing slash */
+    char *api_key;     /* NULL: missing */
+    char *api_url;     /* without a trailing slash */
     char *sandbox_url; /* NULL: by domain */
     char *domain;
-    char *proxy, *no_proxy; /* "" none */
+    char *proxy, *no_proxy;             /* "" none */
     struct curl_slist *api_headers;     /* key, user agent, the user's own */
     struct curl_slist *sandbox_headers; /* user agent, the user's own */
     e2b_trust_t *trust;

@@ -18,10 +18,10 @@
 
 /* ---- 1. Limits: each with its reason ------------------------------------------------------- */
 
-#define E2B_MAX_TIMEOUT_S 86400                    /* E2B's longest life of a sandbox: 24 h */
-#define E2B_MAX_UNARY_BODY (16u * 1024 * 1024)     /* E2B's own request limit, used for answers */
-#define E2B_MAX_FILE_BODY (256u * 1024 * 1024)     /* a file read as a whole; more needs a stream */
-#define E2B_MAX_FRAME (64u * 1024 * 1024)          /* events hold 32 KiB; far above, still bounded */
+#define E2B_MAX_TIMEOUT_S 86400                /* E2B's longest life of a sandbox: 24 h */
+#define E2B_MAX_UNARY_BODY (16u * 1024 * 1024) /* E2B's own request limit, used for answers */
+#define E2B_MAX_FILE_BODY (256u * 1024 * 1024) /* a file read as a whole; more needs a stream */
+#define E2B_MAX_FRAME (64u * 1024 * 1024)      /* events hold 32 KiB; far above, still bounded */
 #define E2B_DEFAULT_MAX_OUTPUT (16u * 1024 * 1024) /* tail kept of stdout and of stderr */
 #define E2B_STREAM_MARK (256u * 1024)              /* undelivered bytes at which a stream pauses */
 #define E2B_DEFAULT_REQUEST_TIMEOUT_MS 60000       /* as the official client */
@@ -136,7 +136,8 @@ typedef struct e2b_config_options {
     e2b_trust_t *trust; /* retained; NULL: https connections fail */
 } e2b_config_options_t;
 
-/* Immutable once made. Counted references, any time. Fails with INVALID_ARGUMENT naming the field. */
+/* Immutable once made. Counted references, any time. Fails with INVALID_ARGUMENT naming the field.
+ */
 typedef struct e2b_config e2b_config_t;
 int e2b_config_create(const e2b_config_options_t *options, e2b_config_t **out, e2b_err_t *err);
 void e2b_config_retain(e2b_config_t *config);
@@ -156,11 +157,13 @@ void e2b_client_free(e2b_client_t *client);
 
 /* Readable when a step has something to do. */
 int e2b_client_fd(const e2b_client_t *client);
-/* How long one may wait for the descriptor before the next step: 0 now, -1 for ever. Loop thread. */
+/* How long one may wait for the descriptor before the next step: 0 now, -1 for ever. Loop thread.
+ */
 int64_t e2b_client_timeout_ms(const e2b_client_t *client);
 /* Commands are waiting for a step. Any time. */
 bool e2b_client_pending(e2b_client_t *client);
-/* Calls not yet taken as done. Loop thread. */
+/* Calls not yet taken as done, and what the client does by itself (the kill that follows a cancel):
+ * above 0 it has to be stepped. Loop thread. */
 size_t e2b_client_active(const e2b_client_t *client);
 
 /* Taken: op belongs to the client until it is taken as done. id is the caller's, never reused;
@@ -169,6 +172,8 @@ size_t e2b_client_active(const e2b_client_t *client);
 int e2b_client_submit(e2b_client_t *client, e2b_op_t *op, uint64_t id);
 /* Unknown or finished ids are fine: a cancel may cross the completion. Any time. */
 void e2b_client_cancel(e2b_client_t *client, uint64_t id);
+/* As cancel, but a process that the call started or watches lives on. Any time. */
+void e2b_client_detach(e2b_client_t *client, uint64_t id);
 /* The reader of a stream has dealt with all it was given: the stream may go on. Any time. */
 void e2b_client_ack(e2b_client_t *client, uint64_t id);
 
@@ -190,18 +195,18 @@ typedef struct e2b_tail e2b_tail_t;
 
 /* What a call came to. Borrowed from the op; buffers may be taken out of it (e2b_buf_take). */
 typedef struct e2b_result {
-    e2b_err_t err; /* err.code is E2B_OK on success */
-    int status;    /* HTTP status of the main answer */
+    e2b_err_t err;        /* err.code is E2B_OK on success */
+    int status;           /* HTTP status of the main answer */
     e2b_buf_t *body;      /* JSON text, or the bytes of a file */
     e2b_buf_t *extra;     /* get status: the daemon's metrics; empty when not asked or not had */
     int extra_code;       /* get status: E2B_OK, or why there are no metrics */
     char next_token[512]; /* list: "" on the last page */
     bool already_gone;    /* terminate */
     uint32_t pid;
-    bool exited;      /* false: a signal, or no end seen */
-    int exit_code;    /* when exited */
-    char signal[16];  /* "SIGKILL", ...; "" when none */
-    bool timed_out;   /* the deadline of the call ended it */
+    bool exited;     /* false: a signal, or no end seen */
+    int exit_code;   /* when exited */
+    char signal[16]; /* "SIGKILL", ...; "" when none */
+    bool timed_out;  /* the deadline of the call ended it */
     int64_t duration_ms;
     e2b_buf_t *stream[2]; /* new bytes of stdout and stderr for a reader */
     e2b_tail_t *tail[2];  /* kept stdout and stderr */
@@ -268,19 +273,19 @@ typedef struct e2b_upload {
     e2b_bytes_t bytes;
 } e2b_upload_t;
 typedef struct e2b_exec_args {
-    const char *command;      /* not empty */
-    bool shell;               /* a line for /bin/bash -l -c; args must be empty */
-    e2b_strings_t args;       /* */
-    double timeout_s;         /* > 0, <= 86,400 */
-    const char *cwd;          /* NULL: the daemon's default */
-    const char *user;         /* NULL: the daemon's default */
-    e2b_strings_t env;        /* pairs */
-    bool stdin_open;          /* leaves stdin open for e2b_op_input */
-    bool has_stdin;           /* stdin_data is written, then closed */
-    e2b_bytes_t stdin_data;   /* */
-    bool keep;                /* keep the tails */
-    bool stream;              /* give a reader all bytes, with back-pressure */
-    size_t max_output;        /* of each tail; 0: the default */
+    const char *command;         /* not empty */
+    bool shell;                  /* a line for /bin/bash -l -c; args must be empty */
+    e2b_strings_t args;          /* */
+    double timeout_s;            /* > 0, <= 86,400 */
+    const char *cwd;             /* NULL: the daemon's default */
+    const char *user;            /* NULL: the daemon's default */
+    e2b_strings_t env;           /* pairs */
+    bool stdin_open;             /* leaves stdin open for e2b_op_input */
+    bool has_stdin;              /* stdin_data is written, then closed */
+    e2b_bytes_t stdin_data;      /* */
+    bool keep;                   /* keep the tails */
+    bool stream;                 /* give a reader all bytes, with back-pressure */
+    size_t max_output;           /* of each tail; 0: the default */
     const e2b_upload_t *uploads; /* files written before the start; 0 of them is usual */
     size_t upload_count;
 } e2b_exec_args_t;
@@ -311,13 +316,13 @@ int e2b_op_remove_file(const e2b_call_t *call, const char *sandbox_id, const cha
 
 /* 5d. Agents (agent.c): uploads the program, its configuration and its data, then runs it. */
 typedef struct e2b_agent_args {
-    const char *agent_id;     /* [A-Za-z0-9-], names the agent's folder under the home */
-    const char *agent_type;   /* for the configuration file */
-    const char *program_name; /* "momentum.js" */
-    const char *program;      /* its text */
-    const char *params_json;  /* a JSON object */
-    e2b_strings_t symbols;    /* at least one */
-    const e2b_bytes_t *data;  /* one per symbol */
+    const char *agent_id;          /* [A-Za-z0-9-], names the agent's folder under the home */
+    const char *agent_type;        /* for the configuration file */
+    const char *program_name;      /* "momentum.js" */
+    const char *program;           /* its text */
+    const char *params_json;       /* a JSON object */
+    e2b_strings_t symbols;         /* at least one */
+    const e2b_bytes_t *data;       /* one per symbol */
     const char *const *data_names; /* file name of each, "SPX.csv" */
     double timeout_s;
     e2b_strings_t env;

@@ -131,9 +131,8 @@ CURL *e2b_engine_prepare(e2b_engine_t *engine, e2b_transfer_t *transfer) {
 }
 
 int e2b_engine_start(e2b_engine_t *engine, e2b_transfer_t *transfer) {
-    return curl_multi_add_handle(engine->multi, transfer->easy) == CURLM_OK
-               ? E2B_OK
-               : E2B_ERR_OUT_OF_MEMORY;
+    return curl_multi_add_handle(engine->multi, transfer->easy) == CURLM_OK ? E2B_OK
+                                                                            : E2B_ERR_OUT_OF_MEMORY;
 }
 
 void e2b_engine_stop(e2b_engine_t *engine, e2b_transfer_t *transfer) {

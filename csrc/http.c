@@ -78,7 +78,8 @@ static int64_t parse_retry_after(const char *value, size_t len) {
     copy_text(text, sizeof text, value, len);
     if (strspn(text, "0123456789") == len) {
         int64_t seconds = 0;
-        for (size_t i = 0; i < len && seconds < 1000000; i++) seconds = seconds * 10 + (text[i] - '0');
+        for (size_t i = 0; i < len && seconds < 1000000; i++)
+            seconds = seconds * 10 + (text[i] - '0');
         return seconds * 1000;
     }
     time_t when = curl_getdate(text, NULL);

@@ -31,10 +31,10 @@ struct e2b_http {
     e2b_buf_t url;
     const void *body; /* kept until done */
     size_t body_len;
-    bool idempotent;  /* may be sent again after an unknown outcome */
-    bool control;     /* control plane: sends the API key */
-    bool makes;       /* takes one of the account's concurrent sandboxes: 429 means CONCURRENCY */
-    int64_t timeout_ms;       /* whole exchange; 0: none (streams) */
+    bool idempotent;    /* may be sent again after an unknown outcome */
+    bool control;       /* control plane: sends the API key */
+    bool makes;         /* takes one of the account's concurrent sandboxes: 429 means CONCURRENCY */
+    int64_t timeout_ms; /* whole exchange; 0: none (streams) */
     e2b_http_data_cb on_data; /* NULL: the body is collected in answer */
     void (*on_done)(e2b_http_t *http);
     void *context; /* the owner's */
@@ -47,6 +47,7 @@ struct e2b_http {
     e2b_buf_t answer; /* the body, or of a stream the body of a refusal */
     e2b_err_t err;    /* after on_done: E2B_OK when status is 2xx and the body is whole */
     bool sent;        /* some of the request may have reached the far end */
+    bool answered;    /* a refusal with E2B's own JSON in it */
 
     /* private */
     size_t body_sent;

@@ -16,39 +16,56 @@
 
 static int code_of_curl(CURLcode code) {
     switch (code) {
-    case CURLE_COULDNT_RESOLVE_HOST: return E2B_ERR_DNS_FAILED;
+    case CURLE_COULDNT_RESOLVE_HOST:
+        return E2B_ERR_DNS_FAILED;
     case CURLE_COULDNT_RESOLVE_PROXY:
-    case CURLE_PROXY: return E2B_ERR_PROXY_FAILED;
-    case CURLE_COULDNT_CONNECT: return E2B_ERR_CONNECT_FAILED;
-    case CURLE_OPERATION_TIMEDOUT: return E2B_ERR_TIMEOUT;
+    case CURLE_PROXY:
+        return E2B_ERR_PROXY_FAILED;
+    case CURLE_COULDNT_CONNECT:
+        return E2B_ERR_CONNECT_FAILED;
+    case CURLE_OPERATION_TIMEDOUT:
+        return E2B_ERR_TIMEOUT;
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_ISSUER_ERROR:
-    case CURLE_SSL_CACERT_BADFILE: return E2B_ERR_CERTIFICATE_REFUSED;
+    case CURLE_SSL_CACERT_BADFILE:
+        return E2B_ERR_CERTIFICATE_REFUSED;
     case CURLE_SSL_CONNECT_ERROR:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CIPHER:
-    case CURLE_USE_SSL_FAILED: return E2B_ERR_TLS_FAILED;
-    case CURLE_OUT_OF_MEMORY: return E2B_ERR_OUT_OF_MEMORY;
+    case CURLE_USE_SSL_FAILED:
+        return E2B_ERR_TLS_FAILED;
+    case CURLE_OUT_OF_MEMORY:
+        return E2B_ERR_OUT_OF_MEMORY;
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_UNSUPPORTED_PROTOCOL:
-    case CURLE_BAD_CONTENT_ENCODING: return E2B_ERR_BAD_RESPONSE;
-    default: return E2B_ERR_CONNECTION_LOST;
+    case CURLE_BAD_CONTENT_ENCODING:
+        return E2B_ERR_BAD_RESPONSE;
+    default:
+        return E2B_ERR_CONNECTION_LOST;
     }
 }
 
 static const char *words_of_curl(int code, bool sent) {
     switch (code) {
-    case E2B_ERR_DNS_FAILED: return "the host name could not be resolved";
-    case E2B_ERR_PROXY_FAILED: return "the proxy could not be used";
-    case E2B_ERR_CONNECT_FAILED: return "no connection could be made";
+    case E2B_ERR_DNS_FAILED:
+        return "the host name could not be resolved";
+    case E2B_ERR_PROXY_FAILED:
+        return "the proxy could not be used";
+    case E2B_ERR_CONNECT_FAILED:
+        return "no connection could be made";
     case E2B_ERR_TIMEOUT:
         return sent ? "no complete answer within requestTimeoutMs"
                     : "no connection within requestTimeoutMs";
-    case E2B_ERR_CERTIFICATE_REFUSED: return "the far end's certificate was refused";
-    case E2B_ERR_TLS_FAILED: return "the TLS handshake failed";
-    case E2B_ERR_OUT_OF_MEMORY: return "out of memory";
-    case E2B_ERR_BAD_RESPONSE: return "the answer is not HTTP as it should be";
-    default: return "the connection was lost before the answer was complete";
+    case E2B_ERR_CERTIFICATE_REFUSED:
+        return "the far end's certificate was refused";
+    case E2B_ERR_TLS_FAILED:
+        return "the TLS handshake failed";
+    case E2B_ERR_OUT_OF_MEMORY:
+        return "out of memory";
+    case E2B_ERR_BAD_RESPONSE:
+        return "the answer is not HTTP as it should be";
+    default:
+        return "the connection was lost before the answer was complete";
     }
 }
 
@@ -96,11 +113,16 @@ static meaning_t meaning_of(const e2b_http_t *http, bool json) {
     const e2b_err_t *err = &http->err;
     const e2b_outcome_t no = E2B_OUTCOME_REJECTED, unknown = E2B_OUTCOME_UNKNOWN;
     switch (http->status) {
-    case 401: return (meaning_t){E2B_ERR_UNAUTHENTICATED, no, false};
-    case 403: return (meaning_t){E2B_ERR_PERMISSION_DENIED, no, false};
-    case 404: return (meaning_t){E2B_ERR_NOT_FOUND, no, false};
-    case 408: return (meaning_t){E2B_ERR_TIMEOUT, unknown, true};
-    case 409: return (meaning_t){E2B_ERR_CONFLICT, no, false};
+    case 401:
+        return (meaning_t){E2B_ERR_UNAUTHENTICATED, no, false};
+    case 403:
+        return (meaning_t){E2B_ERR_PERMISSION_DENIED, no, false};
+    case 404:
+        return (meaning_t){E2B_ERR_NOT_FOUND, no, false};
+    case 408:
+        return (meaning_t){E2B_ERR_TIMEOUT, unknown, true};
+    case 409:
+        return (meaning_t){E2B_ERR_CONFLICT, no, false};
     case 429:
         /* Told apart by the header alone: the rate limiter always sends it, the cap never does. */
         if (http->makes && http->retry_after_ms < 0) {
@@ -116,9 +138,12 @@ static meaning_t meaning_of(const e2b_http_t *http, bool json) {
         }
         /* E2B's own 503 says that nothing was changed; a stranger's in between says nothing. */
         return (meaning_t){E2B_ERR_SERVER_BUSY, json ? no : unknown, true};
-    case 504: return (meaning_t){E2B_ERR_GATEWAY_TIMEOUT, unknown, true};
-    case 507: return (meaning_t){E2B_ERR_DISK_FULL, no, false};
-    default: break;
+    case 504:
+        return (meaning_t){E2B_ERR_GATEWAY_TIMEOUT, unknown, true};
+    case 507:
+        return (meaning_t){E2B_ERR_DISK_FULL, no, false};
+    default:
+        break;
     }
     if (http->status >= 500) return (meaning_t){E2B_ERR_SERVER_ERROR, unknown, true};
     if (http->status >= 400) return (meaning_t){E2B_ERR_BAD_REQUEST, no, false};
@@ -167,6 +192,7 @@ static bool read_body(e2b_http_t *http) {
 static void from_status(e2b_http_t *http) {
     e2b_err_t *err = &http->err;
     bool json = read_body(http);
+    http->answered = json;
     meaning_t meaning = meaning_of(http, json);
     err->code = meaning.code;
     err->outcome = meaning.outcome;

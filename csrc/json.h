@@ -24,8 +24,9 @@ cJSON *e2b_json_parse(const char *text, size_t len);
 
 /* Case-sensitive. *out is borrowed from object. All accept a NULL object (ABSENT). */
 e2b_json_get_t e2b_json_string(const cJSON *object, const char *key, const char **out);
-e2b_json_get_t e2b_json_int(const cJSON *object, const char *key, int64_t min, int64_t max,
-                            int64_t *out); /* a whole number, or a decimal string (ProtoJSON int64) */
+e2b_json_get_t
+e2b_json_int(const cJSON *object, const char *key, int64_t min, int64_t max,
+             int64_t *out); /* a whole number, or a decimal string (ProtoJSON int64) */
 e2b_json_get_t e2b_json_bool(const cJSON *object, const char *key, bool *out);
 e2b_json_get_t e2b_json_object(const cJSON *object, const char *key, const cJSON **out);
 

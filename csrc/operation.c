@@ -199,9 +199,8 @@ static int add_user(e2b_http_t *http, const char *user) {
 int e2b_op_daemon(e2b_op_t *op, e2b_http_t *http, const char *path, const char *content_type,
                   const char *user) {
     int code;
-    const e2b_access_t *access =
-        e2b_access_get(e2b_client_access(op->client), op->config, op->sandbox_id, op->timeout_ms,
-                       &op->access, &code);
+    const e2b_access_t *access = e2b_access_get(e2b_client_access(op->client), op->config,
+                                                op->sandbox_id, op->timeout_ms, &op->access, &code);
     if (!access) { /* callers have made sure; only an eviction in between can lead here */
         e2b_access_cancel(&op->access);
         return E2B_ERR_OUT_OF_MEMORY;
@@ -251,8 +250,8 @@ void e2b_op_soon(e2b_op_t *op) {
 
 void e2b_op_timer(e2b_op_t *op, int64_t after_ms) {
     op->timer_fired = false;
-    if (e2b_engine_timer_set(e2b_client_engine(op->client), &op->timer,
-                             e2b_now_ms() + after_ms) != E2B_OK) {
+    if (e2b_engine_timer_set(e2b_client_engine(op->client), &op->timer, e2b_now_ms() + after_ms) !=
+        E2B_OK) {
         e2b_op_fail_memory(op);
     }
 }
@@ -280,7 +279,7 @@ void e2b_op_fail(e2b_op_t *op, const e2b_err_t *err) {
 void e2b_op_fail_memory(e2b_op_t *op) {
     e2b_err_t err;
     e2b_err_init(&err);
-    err.outcome = op->began ? E2B_OUTCOME_INTERRUPTED
+    err.outcome = op->began                      ? E2B_OUTCOME_INTERRUPTED
                   : e2b_http_was_sent(&op->http) ? E2B_OUTCOME_UNKNOWN
                                                  : E2B_OUTCOME_NOT_SENT;
     e2b_err_set(&err, E2B_ERR_OUT_OF_MEMORY, "%s failed: out of memory", op->class->what);

@@ -61,8 +61,7 @@ int e2b_op_check_timeout(const char *field, double seconds, e2b_err_t *err);
 /* Prepares op->http afresh for one exchange; the caller completes it and calls e2b_op_send. */
 void e2b_op_exchange(e2b_op_t *op, const char *method, bool control);
 /* URL: control plane base, or the sandbox's base, then path. Adds routing headers and token. */
-int e2b_op_control_url(e2b_op_t *op, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
+int e2b_op_control_url(e2b_op_t *op, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int e2b_op_daemon(e2b_op_t *op, e2b_http_t *http, const char *path, const char *content_type,
                   const char *user);
 /* Starts the exchange with op->request as body; advance runs when it is done (op->http_done). */

@@ -86,13 +86,12 @@ static void send_create(e2b_op_t *op, const char *path, bool secure) {
 
 /* A route that does not exist: 405, or a 404 without E2B's own error body. */
 static bool route_unknown(const e2b_http_t *http) {
-    return http->status == 405 || (http->status == 404 && http->err.server_code[0] == '\0' &&
-                                   strstr(http->err.message, "not E2B's") != NULL);
+    return http->status == 405 || (http->status == 404 && !http->answered);
 }
 
 static void create_answered(e2b_op_t *op) {
-    cJSON *body = e2b_json_parse(op->http.answer.data ? op->http.answer.data : "",
-                                 op->http.answer.len);
+    cJSON *body =
+        e2b_json_parse(op->http.answer.data ? op->http.answer.data : "", op->http.answer.len);
     const char *id = NULL;
     bool fine = e2b_json_string(body, "sandboxID", &id) == E2B_JSON_FOUND &&
                 e2b_op_check_id(id, NULL) == E2B_OK;
@@ -131,15 +130,16 @@ static const e2b_op_class_t create_class = {"creating the sandbox", create_advan
 
 static int check_create(const e2b_create_args_t *args, e2b_err_t *err) {
     if (!args->name || strspn(args->name, " \t\r\n") == strlen(args->name)) {
-        return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT, "name must be a string that is not empty");
+        return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT,
+                           "name must be a string that is not empty");
     }
     if (args->template_id && !*args->template_id) {
         return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT,
                            "template must be a string that is not empty, such as 'base'");
     }
     if (args->memory_mb != 0 && !(args->memory_mb >= MIN_MEMORY_MB)) {
-        return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT, "memoryMb must be a number of at least %d",
-                           MIN_MEMORY_MB);
+        return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT,
+                           "memoryMb must be a number of at least %d", MIN_MEMORY_MB);
     }
     if (args->cpu_count != 0 &&
         !(args->cpu_count >= 1 && args->cpu_count == floor(args->cpu_count))) {
@@ -151,10 +151,9 @@ static int check_create(const e2b_create_args_t *args, e2b_err_t *err) {
 
 static int build_create(e2b_buf_t *out, const e2b_create_args_t *args) {
     cJSON *body = cJSON_CreateObject();
-    bool fine =
-        cJSON_AddStringToObject(body, "templateID",
-                                args->template_id ? args->template_id : "base") &&
-        cJSON_AddNumberToObject(body, "timeout", (double)whole_seconds(args->timeout_s));
+    bool fine = cJSON_AddStringToObject(body, "templateID",
+                                        args->template_id ? args->template_id : "base") &&
+                cJSON_AddNumberToObject(body, "timeout", (double)whole_seconds(args->timeout_s));
     cJSON *metadata = fine ? cJSON_AddObjectToObject(body, "metadata") : NULL;
     fine = metadata && cJSON_AddStringToObject(metadata, "e2b-swarm.name", args->name);
     for (size_t i = 0; fine && i + 1 < args->metadata.count; i += 2) {
@@ -340,7 +339,8 @@ static int add_metadata(e2b_buf_t *query, e2b_strings_t pairs, bool *first) {
         if (code == E2B_OK) code = e2b_url_escape(&once, pairs.items[i], strlen(pairs.items[i]));
         if (code == E2B_OK && once.len > 0) code = e2b_url_escape(&joined, once.data, once.len);
     }
-    if (code == E2B_OK && joined.len > 0) code = e2b_url_query(query, "metadata", joined.data, first);
+    if (code == E2B_OK && joined.len > 0)
+        code = e2b_url_query(query, "metadata", joined.data, first);
     e2b_buf_destroy(&once);
     e2b_buf_destroy(&joined);
     return code;
@@ -375,7 +375,8 @@ int e2b_op_set_timeout(const e2b_call_t *call, const char *sandbox_id, double se
     simple_op_t *self = new_simple(&timeout_class, call, sandbox_id, "POST", err);
     if (!self) return err->code;
     snprintf(self->path, sizeof self->path, "/sandboxes/%s/timeout", sandbox_id);
-    int code = e2b_buf_printf(&self->payload, "{\"timeout\":%lld}", (long long)whole_seconds(seconds));
+    int code =
+        e2b_buf_printf(&self->payload, "{\"timeout\":%lld}", (long long)whole_seconds(seconds));
     return done_simple(self, code, out, err);
 }
 

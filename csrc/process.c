@@ -1,0 +1,518 @@
+/*
+ * process.c: running a process in a sandbox, and watching one that runs. A state machine on the
+ * pool thread: credentials, files to upload, the stream, input beside it, the deadline. It must
+ * never leave a process behind that the caller believes dead: at the deadline, and when a call is
+ * cancelled, a second start inside the sandbox ends the whole tree; the daemon's own timeout,
+ * five seconds later, is the backstop.
+ */
+#include "process.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "alloc.h"
+#include "files.h"
+#include "json.h"
+#include "platform.h"
+
+#define KEEPALIVE_S 50    /* as the official client asks of the daemon */
+#define SILENCE_MS 120000 /* twice that and some: the far end is gone */
+#define BACKSTOP_MS 5000  /* the daemon's own timeout behind ours */
+#define GIVE_UP_MS 10000  /* after the deadline: answer, whatever the far end does */
+#define LINGER_MS 2000    /* for the end envelope behind the end event */
+#define KILLER_S 10       /* a killer's own limit */
+#define INPUT_CHUNK (512u * 1024)
+#define MAX_MESSAGE (16u * 1024 * 1024)
+
+enum { ACCESS, UPLOADING, RUNNING };
+
+/* Stops and then kills a process and all that descends from it: a walk over /proc from parent to
+ * child, repeated until it finds nobody new. Stopped first, so that nobody can fork away from under
+ * the walk. Never a process group: it may be the daemon's. */
+static const char kill_tree[] =
+    "all=$1\n"
+    "kill -STOP \"$1\" 2>/dev/null\n"
+    "more=1\n"
+    "while [ -n \"$more\" ]; do\n"
+    "  more=\n"
+    "  for f in /proc/[0-9]*/stat; do\n"
+    "    { read -r line < \"$f\"; } 2>/dev/null || continue\n"
+    "    pid=${line%% *}\n"
+    "    rest=${line##*) }\n"
+    "    set -- $rest\n"
+    "    case \" $all \" in *\" $pid \"*) continue ;; *\" $2 \"*) ;; *) continue ;; esac\n"
+    "    kill -STOP \"$pid\" 2>/dev/null\n"
+    "    all=\"$all $pid\"\n"
+    "    more=1\n"
+    "  done\n"
+    "done\n"
+    "kill -KILL $all 2>/dev/null\n"
+    "exit 0\n";
+
+static const e2b_op_class_t exec_class, attach_class, killer_class;
+
+/* ---- ending the tree ---- */
+
+static void start_killer(process_op_t *self) {
+    if (self->killer || self->attach || !self->op.began || self->ended) return;
+    char pid[16];
+    snprintf(pid, sizeof pid, "%u", (unsigned)self->op.result.pid);
+    const char *args[] = {"-c", kill_tree, "sh", pid};
+    e2b_call_t call = {.config = self->op.config, .request_timeout_ms = KILLER_S * 1000};
+    e2b_exec_args_t exec = {
+        .command = "/bin/sh", .args = {args, 4}, .timeout_s = KILLER_S, .user = self->user};
+    e2b_op_t *op;
+    e2b_err_t err;
+    e2b_err_init(&err);
+    /* Out of memory here leaves the backstop. */
+    if (e2b_op_exec(&call, self->op.sandbox_id, &exec, &op, &err) != E2B_OK) return;
+    ((process_op_t *)op)->killer = true;
+    op->class = &killer_class;
+    e2b_client_adopt(self->op.client, op);
+}
+
+/* ---- the end ---- */
+
+static void finish(process_op_t *self) {
+    e2b_result_t *result = &self->op.result;
+    result->duration_ms = self->began_at_ms ? e2b_now_ms() - self->began_at_ms : 0;
+    if (self->killing) {
+        result->timed_out = true;
+        result->exited = false;
+        if (!self->attach) snprintf(result->signal, sizeof result->signal, "SIGKILL");
+    }
+    if (self->input_made) e2b_http_stop(&self->input);
+    e2b_op_finish(&self->op);
+}
+
+static void fail(process_op_t *self, const e2b_err_t *err) {
+    e2b_err_t copy = *err;
+    if (self->op.began) {
+        copy.outcome = E2B_OUTCOME_INTERRUPTED;
+        copy.retryable = false;
+    }
+    if (self->input_made) e2b_http_stop(&self->input);
+    e2b_op_fail(&self->op, &copy);
+}
+
+/* A stream that broke without an end: the daemon's health tells a dead sandbox from a dead
+ * connection, as the official client does. */
+static void probed(e2b_http_t *http) {
+    process_op_t *self = http->context;
+    e2b_err_t err = self->stream_err;
+    if (http->err.code == E2B_ERR_SANDBOX_GONE) {
+        int status = http->status;
+        e2b_access_drop(e2b_client_access(self->op.client), self->op.config, self->op.sandbox_id);
+        e2b_err_set(&err, E2B_ERR_SANDBOX_GONE, "%s: the sandbox was killed or reached its end",
+                    self->op.class->what);
+        err.status = status;
+    }
+    fail(self, &err);
+}
+
+static void probe(process_op_t *self, const e2b_err_t *why) {
+    self->stream_err = *why;
+    if (self->input_made) e2b_http_destroy(&self->input);
+    e2b_http_init(&self->input, e2b_client_engine(self->op.client), self->op.config);
+    self->input_made = true;
+    self->input.method = "GET";
+    self->input.what = "asking for the sandbox's health";
+    self->input.idempotent = true;
+    self->input.timeout_ms = 5000;
+    self->input.on_done = probed;
+    self->input.context = self;
+    if (e2b_op_daemon(&self->op, &self->input, "/health", NULL, NULL) != E2B_OK ||
+        e2b_http_start(&self->input) != E2B_OK) {
+        fail(self, why);
+    }
+}
+
+static void stream_over(process_op_t *self) {
+    e2b_op_t *op = &self->op;
+    e2b_err_t *err = &op->http.err;
+    if (self->ended || (self->killing && op->began)) {
+        finish(self);
+        return;
+    }
+    if (err->code == E2B_OK) {
+        if (self->stream_err.code != E2B_OK) { /* the end envelope's error */
+            if (self->stream_err.code == E2B_ERR_TIMEOUT && self->limit_ms) {
+                self->killing = true; /* the daemon's timeout: it has killed the process */
+                finish(self);
+                return;
+            }
+            char words[256];
+            snprintf(words, sizeof words, "%s", self->stream_err.message);
+            e2b_err_set(&self->stream_err, self->stream_err.code, "%s failed: %s", op->class->what,
+                        words);
+            self->stream_err.status = op->http.status;
+            fail(self, &self->stream_err);
+            return;
+        }
+        if (e2b_rpc_decoder_finish(&self->decoder, err) == E2B_OK) {
+            e2b_err_set(err, E2B_ERR_BAD_RESPONSE, "%s: the stream ended without the process's end",
+                        op->class->what);
+        }
+        err->outcome = E2B_OUTCOME_UNKNOWN;
+    }
+    if (op->began && (err->code == E2B_ERR_CONNECTION_LOST || err->code == E2B_ERR_TIMEOUT)) {
+        probe(self, err);
+        return;
+    }
+    fail(self, err);
+}
+
+/* ---- input beside the stream ---- */
+
+static void send_input(process_op_t *self);
+
+static void input_done(e2b_http_t *http) {
+    process_op_t *self = http->context;
+    self->input_busy = false;
+    /* A daemon that refuses input has a process that no longer reads: like a closed pipe, no error
+     * of the call. A lost connection is one: nobody knows what the process has read. */
+    if (http->err.code != E2B_OK && http->err.outcome != E2B_OUTCOME_REJECTED &&
+        http->err.code != E2B_ERR_SERVER_ERROR && !self->ended) {
+        start_killer(self);
+        fail(self, &http->err);
+        return;
+    }
+    if (http->err.code != E2B_OK) self->stdin_closed = true;
+    send_input(self);
+}
+
+static int build_input(process_op_t *self, e2b_buf_t *out, size_t chunk) {
+    int code = e2b_buf_printf(out, "{\"process\":{\"pid\":%u}", (unsigned)self->op.result.pid);
+    if (code == E2B_OK && chunk > 0) {
+        code = e2b_buf_puts(out, ",\"input\":{\"stdin\":\"");
+        if (code == E2B_OK) {
+            code = e2b_base64_encode(out, (const char *)self->stdin_data.data + self->stdin_sent,
+                                     chunk);
+        }
+        if (code == E2B_OK) code = e2b_buf_puts(out, "\"}");
+    }
+    return code == E2B_OK ? e2b_buf_puts(out, "}") : code;
+}
+
+static void send_input(process_op_t *self) {
+    e2b_op_t *op = &self->op;
+    if (self->stdin_closed || self->input_busy || self->ended || op->finished) return;
+    size_t chunk = self->stdin_data.len - self->stdin_sent;
+    if (chunk > INPUT_CHUNK) chunk = INPUT_CHUNK;
+    if (self->input_made) e2b_http_destroy(&self->input);
+    e2b_http_init(&self->input, e2b_client_engine(op->client), op->config);
+    self->input_made = true;
+    e2b_buf_reset(&op->request);
+    int code = build_input(self, &op->request, chunk);
+    self->input.method = "POST";
+    self->input.what = "writing to the process's stdin";
+    self->input.timeout_ms = op->timeout_ms;
+    self->input.on_done = input_done;
+    self->input.context = self;
+    if (code == E2B_OK) {
+        code =
+            e2b_op_daemon(op, &self->input,
+                          chunk > 0 ? "/process.Process/SendInput" : "/process.Process/CloseStdin",
+                          "application/json", NULL);
+    }
+    if (code == E2B_OK) code = e2b_http_header(&self->input, "Connect-Protocol-Version: 1");
+    self->input.body = op->request.data;
+    self->input.body_len = op->request.len;
+    self->stdin_sent += chunk;
+    self->stdin_closed = chunk == 0;
+    self->input_busy = true;
+    if (code != E2B_OK || e2b_http_start(&self->input) != E2B_OK) e2b_op_fail_memory(op);
+}
+
+/* ---- time ---- */
+
+static int64_t earlier(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+static void set_timer(process_op_t *self) {
+    int64_t now = e2b_now_ms(), due = self->heard_at_ms + SILENCE_MS;
+    if (self->ended) due = self->heard_at_ms + LINGER_MS;
+    if (self->limit_ms) {
+        int64_t over = self->began_at_ms + self->limit_ms;
+        due = earlier(due, self->killing ? over + GIVE_UP_MS : over);
+    }
+    e2b_op_timer(&self->op, due > now ? due - now : 0);
+}
+
+static void lose(process_op_t *self, const char *why, int code) {
+    e2b_err_t err;
+    e2b_err_init(&err);
+    err.outcome = e2b_http_was_sent(&self->op.http) ? E2B_OUTCOME_UNKNOWN : E2B_OUTCOME_NOT_SENT;
+    err.retryable = err.outcome == E2B_OUTCOME_NOT_SENT;
+    e2b_err_set(&err, code, "%s failed: %s", self->op.class->what, why);
+    fail(self, &err);
+}
+
+static void time_passed(process_op_t *self) {
+    e2b_op_t *op = &self->op;
+    int64_t now = e2b_now_ms();
+    op->timer_fired = false;
+    if (!op->began) {
+        lose(self, "the process did not start within requestTimeoutMs", E2B_ERR_TIMEOUT);
+        return;
+    }
+    if (self->ended) { /* the end envelope is late: the result is whole without it */
+        if (now >= self->heard_at_ms + LINGER_MS)
+            finish(self);
+        else
+            set_timer(self);
+        return;
+    }
+    int64_t over = self->began_at_ms + self->limit_ms;
+    if (self->limit_ms && now >= over) {
+        if (self->attach || now >= over + GIVE_UP_MS) {
+            self->killing = true;
+            finish(self);
+            return;
+        }
+        if (!self->killing) {
+            start_killer(self);
+            self->killing = true;
+            op->unread = 0; /* whoever does not read must not hold up the end */
+            e2b_http_resume(&op->http);
+        }
+    } else if (op->http.paused) {
+        self->heard_at_ms = now; /* silence of our own making */
+    } else if (now >= self->heard_at_ms + SILENCE_MS) {
+        lose(self, "nothing was heard of the daemon for two minutes", E2B_ERR_CONNECTION_LOST);
+        return;
+    }
+    set_timer(self);
+}
+
+/* ---- the road ---- */
+
+static void open_stream(process_op_t *self) {
+    e2b_op_t *op = &self->op;
+    e2b_op_exchange(op, "POST", false);
+    op->http.idempotent = self->attach;
+    op->http.timeout_ms = 0;
+    op->http.on_data = e2b_process_data;
+    int code = e2b_rpc_encode(&op->request, 0, self->message, strlen(self->message));
+    if (code == E2B_OK) {
+        code = e2b_op_daemon(op, &op->http,
+                             self->attach ? "/process.Process/Connect" : "/process.Process/Start",
+                             "application/connect+json", self->user);
+    }
+    if (code == E2B_OK) code = e2b_http_header(&op->http, "Connect-Protocol-Version: 1");
+    if (code == E2B_OK) {
+        code = e2b_http_header(&op->http, "Keepalive-Ping-Interval: %d", KEEPALIVE_S);
+    }
+    if (code == E2B_OK && self->limit_ms) {
+        code = e2b_http_header(&op->http, "Connect-Timeout-Ms: %lld",
+                               (long long)(self->limit_ms + (self->attach ? 0 : BACKSTOP_MS)));
+    }
+    if (code != E2B_OK) {
+        e2b_op_fail_memory(op);
+        return;
+    }
+    self->heard_at_ms = e2b_now_ms();
+    e2b_op_timer(op, op->timeout_ms);
+    if (!op->finished) e2b_op_send(op);
+}
+
+static void next_upload(process_op_t *self) {
+    e2b_op_t *op = &self->op;
+    if (self->upload_next == self->upload_count) {
+        op->phase = RUNNING;
+        open_stream(self);
+        return;
+    }
+    const e2b_upload_t *upload = &self->uploads[self->upload_next++];
+    e2b_op_exchange(op, "POST", false);
+    op->http.what = "uploading the agent's files";
+    if (e2b_files_upload(op, upload->path, self->user, upload->bytes) == E2B_OK) {
+        e2b_op_send(op);
+    } else {
+        e2b_op_fail_memory(op);
+    }
+}
+
+static void running(process_op_t *self) {
+    e2b_op_t *op = &self->op;
+    if (op->timer_fired) {
+        time_passed(self);
+        return;
+    }
+    if (op->http_done) {
+        op->http_done = false;
+        op->result.status = op->http.status;
+        stream_over(self);
+        return;
+    }
+    if (op->began) {
+        if (self->has_stdin) send_input(self);
+        if (!op->finished) set_timer(self);
+    }
+}
+
+static void advance(e2b_op_t *op) {
+    process_op_t *self = (process_op_t *)op;
+    if (op->phase == ACCESS && e2b_op_need_access(op)) {
+        op->phase = UPLOADING;
+        next_upload(self);
+    } else if (op->phase == UPLOADING && op->http_done) {
+        if (op->http.err.code == E2B_OK)
+            next_upload(self);
+        else
+            e2b_op_fail(op, &op->http.err);
+    } else if (op->phase == RUNNING) {
+        running(self);
+    }
+}
+
+static void cancelled(e2b_op_t *op) {
+    start_killer((process_op_t *)op);
+}
+
+static void destroy(e2b_op_t *op) {
+    process_op_t *self = (process_op_t *)op;
+    if (self->input_made) e2b_http_destroy(&self->input);
+    e2b_rpc_decoder_destroy(&self->decoder);
+    e2b_buf_destroy(&self->scratch);
+    e2b_free(self->user);
+    e2b_wipe_free_string(self->message);
+    for (size_t i = 0; i < self->upload_count; i++) e2b_free((char *)self->uploads[i].path);
+    e2b_free(self->uploads);
+    e2b_free(self->owned[0]);
+    e2b_free(self->owned[1]);
+}
+
+void e2b_process_own(e2b_op_t *op, char *first, char *second) {
+    ((process_op_t *)op)->owned[0] = first;
+    ((process_op_t *)op)->owned[1] = second;
+}
+
+static const e2b_op_class_t exec_class = {"running the command", advance, cancelled, destroy};
+static const e2b_op_class_t attach_class = {"attaching to the process", advance, NULL, destroy};
+static const e2b_op_class_t killer_class = {"ending the process", advance, NULL, destroy};
+
+/* ---- constructors (loop thread) ---- */
+
+static process_op_t *new_process(const e2b_op_class_t *class, const e2b_call_t *call,
+                                 const char *sandbox_id, bool keep, bool stream, size_t max_output,
+                                 e2b_err_t *err) {
+    if (e2b_op_check_id(sandbox_id, err) != E2B_OK) return NULL;
+    process_op_t *self =
+        (process_op_t *)e2b_op_new(sizeof(process_op_t), class, call, sandbox_id, err);
+    if (!self) return NULL;
+    self->keep = keep;
+    self->stream = stream;
+    e2b_err_init(&self->stream_err);
+    e2b_rpc_decoder_init(&self->decoder, E2B_MAX_FRAME);
+    e2b_buf_init(&self->scratch, E2B_MAX_FRAME);
+    for (int i = 0; i < 2 && max_output > 0; i++) {
+        e2b_tail_destroy(&self->op.tail[i]);
+        e2b_tail_init(&self->op.tail[i], max_output);
+    }
+    return self;
+}
+
+/* The text of tree, which is freed. NULL: out of memory. */
+static char *print_message(cJSON *tree, bool fine) {
+    e2b_buf_t text;
+    e2b_buf_init(&text, MAX_MESSAGE);
+    char *message = NULL;
+    if (fine && e2b_json_print(&text, tree) == E2B_OK) message = e2b_buf_take(&text, NULL);
+    e2b_buf_wipe_destroy(&text);
+    cJSON_Delete(tree);
+    return message;
+}
+
+static bool add_args(cJSON *process, const e2b_exec_args_t *args) {
+    const char *line[] = {"-l", "-c", args->command};
+    e2b_strings_t list = args->shell ? (e2b_strings_t){line, 3} : args->args;
+    const char *command = args->shell ? "/bin/bash" : args->command;
+    if (!cJSON_AddStringToObject(process, "cmd", command)) return false;
+    cJSON *array = list.count > 0 ? cJSON_AddArrayToObject(process, "args") : NULL;
+    if (list.count > 0 && !array) return false;
+    for (size_t i = 0; i < list.count; i++) {
+        cJSON *item = cJSON_CreateString(list.items[i]);
+        if (!item || !cJSON_AddItemToArray(array, item)) {
+            cJSON_Delete(item);
+            return false;
+        }
+    }
+    return true;
+}
+
+static char *start_message(const e2b_exec_args_t *args) {
+    cJSON *tree = cJSON_CreateObject();
+    cJSON *process = cJSON_AddObjectToObject(tree, "process");
+    bool fine = process && add_args(process, args);
+    cJSON *envs = fine && args->env.count > 0 ? cJSON_AddObjectToObject(process, "envs") : NULL;
+    for (size_t i = 0; fine && envs && i + 1 < args->env.count; i += 2) {
+        fine = cJSON_AddStringToObject(envs, args->env.items[i], args->env.items[i + 1]) != NULL;
+    }
+    if (fine && args->cwd) fine = cJSON_AddStringToObject(process, "cwd", args->cwd) != NULL;
+    fine = fine && (args->env.count == 0 || envs) &&
+           cJSON_AddBoolToObject(tree, "stdin", args->has_stdin || args->stdin_open);
+    return print_message(tree, fine);
+}
+
+static bool copy_uploads(process_op_t *self, const e2b_exec_args_t *args) {
+    if (args->upload_count == 0) return true;
+    self->uploads = e2b_calloc(args->upload_count, sizeof *self->uploads);
+    if (!self->uploads) return false;
+    for (size_t i = 0; i < args->upload_count; i++) {
+        self->uploads[i].bytes = args->uploads[i].bytes;
+        self->uploads[i].path = e2b_strdup(args->uploads[i].path);
+        self->upload_count++;
+        if (!self->uploads[i].path) return false;
+    }
+    return true;
+}
+
+int e2b_op_exec(const e2b_call_t *call, const char *sandbox_id, const e2b_exec_args_t *args,
+                e2b_op_t **out, e2b_err_t *err) {
+    *out = NULL;
+    if (!args->command || !*args->command) {
+        return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT,
+                           "command must be a string that is not empty");
+    }
+    if (e2b_op_check_timeout("timeout", args->timeout_s, err) != E2B_OK) return err->code;
+    process_op_t *self =
+        new_process(&exec_class, call, sandbox_id, args->keep, args->stream, args->max_output, err);
+    if (!self) return err->code;
+    self->limit_ms = (int64_t)ceil(args->timeout_s * 1000);
+    self->has_stdin = args->has_stdin;
+    self->stdin_data = args->stdin_data;
+    self->message = start_message(args);
+    self->user = e2b_strdup(args->user);
+    bool fine = self->message && (self->user || !args->user) && copy_uploads(self, args);
+    if (!fine) {
+        e2b_op_free(&self->op);
+        return e2b_err_set(err, E2B_ERR_OUT_OF_MEMORY, "out of memory");
+    }
+    *out = &self->op;
+    return E2B_OK;
+}
+
+int e2b_op_attach(const e2b_call_t *call, const char *sandbox_id, uint32_t pid, double timeout_s,
+                  bool keep, bool stream, size_t max_output, e2b_op_t **out, e2b_err_t *err) {
+    *out = NULL;
+    if (pid == 0) return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT, "pid must be at least 1");
+    if (timeout_s != 0 && e2b_op_check_timeout("timeout", timeout_s, err) != E2B_OK) {
+        return err->code;
+    }
+    process_op_t *self =
+        new_process(&attach_class, call, sandbox_id, keep, stream, max_output, err);
+    if (!self) return err->code;
+    char text[64];
+    snprintf(text, sizeof text, "{\"process\":{\"pid\":%u}}", (unsigned)pid);
+    self->attach = true;
+    self->limit_ms = (int64_t)ceil(timeout_s * 1000);
+    if (!(self->message = e2b_strdup(text))) {
+        e2b_op_free(&self->op);
+        return e2b_err_set(err, E2B_ERR_OUT_OF_MEMORY, "out of memory");
+    }
+    *out = &self->op;
+    return E2B_OK;
+}
