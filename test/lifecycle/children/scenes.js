@@ -32,7 +32,7 @@ async function openStreams() {
 async function startWorker(part) {
   const worker = new Worker(WORKER, { workerData: { part, sandboxId } });
   worker.on('error', (error) => console.log(`worker: ${error.message}`));
-  const ended = once(worker, 'exit');
+  const ended = new Promise((resolve) => worker.once('exit', resolve));
   if (part !== 'create') await once(worker, 'message');
   return { worker, ended };
 }
@@ -115,17 +115,17 @@ const scenes = {
 
   'a worker that exits during streams': async () => {
     const { ended } = await startWorker('exit');
-    console.log(`exit code ${(await ended)[0]}`);
+    console.log(`exit code ${await ended}`);
   },
 
   'a worker that throws during streams': async () => {
     const { ended } = await startWorker('throw');
-    console.log(`exit code ${(await ended)[0]}`);
+    console.log(`exit code ${await ended}`);
   },
 
   'a worker that is done': async () => {
     const { ended } = await startWorker('finish');
-    console.log(`exit code ${(await ended)[0]}`);
+    console.log(`exit code ${await ended}`);
   },
 
   'ten workers in a row': async () => {
