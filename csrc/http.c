@@ -1,7 +1,8 @@
 /*
  * http.c: one exchange on the engine. Pool thread. A request's body goes out through a read
  * callback and never through a seek callback: without one libcurl cannot send a body twice, which
- * it otherwise does by itself when a reused connection dies (a second sandbox).
+ * it otherwise does by itself when a reused connection dies (a second sandbox). A request without a
+ * body is held back by the callback that curl asks before it sends.
  */
 #include "http.h"
 
@@ -124,6 +125,16 @@ static CURLcode on_ssl_ctx(CURL *easy, void *ssl_ctx, void *context) {
                                                                      : CURLE_OUT_OF_MEMORY;
 }
 
+/* Before curl sends the request. When a reused connection dies before the answer begins, curl sends
+ * the request again by itself, even a DELETE; only the caller may decide that. */
+static int on_request(void *context, char *remote, char *local, int remote_port, int local_port) {
+    e2b_http_t *http = context;
+    (void)remote, (void)local, (void)remote_port, (void)local_port;
+    if (http->issued && e2b_http_was_sent(http)) return CURL_PREREQFUNC_ABORT;
+    http->issued = true;
+    return CURL_PREREQFUNC_OK;
+}
+
 /* ---- life ---- */
 
 static void transfer_done(e2b_transfer_t *transfer, CURLcode code) {
@@ -206,6 +217,8 @@ int e2b_http_start(e2b_http_t *http) {
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, http);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, http);
+    curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
+    curl_easy_setopt(easy, CURLOPT_PREREQDATA, http);
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx);
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, http);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, http->curl_text);

@@ -10,7 +10,7 @@
 #include "e2b.h"
 #include "engine.h"
 
-#define E2B_HTTP_HEADERS 8
+#define E2B_HTTP_HEADERS 10
 
 typedef struct e2b_http e2b_http_t;
 
@@ -51,6 +51,7 @@ struct e2b_http {
 
     /* private */
     size_t body_sent;
+    bool issued; /* curl has begun to send the request */
     bool paused;
     e2b_buf_t header_text; /* lines, NUL-separated */
     size_t header_at[E2B_HTTP_HEADERS];

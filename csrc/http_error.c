@@ -12,6 +12,18 @@
 
 #define QUOTE 200 /* characters of a body that is not JSON */
 
+/* Overwrites what of this exchange is secret: the key, and the daemon's token. */
+static void scrub(const e2b_http_t *http, char *text) {
+    static const char token[] = "X-Access-Token: ";
+    e2b_err_scrub(text, http->config->api_key);
+    for (int i = 0; i < http->header_count; i++) {
+        const char *line = http->header_text.data + http->header_at[i];
+        if (strncmp(line, token, sizeof token - 1) == 0) {
+            e2b_err_scrub(text, line + sizeof token - 1);
+        }
+    }
+}
+
 /* ---- libcurl ---- */
 
 static int code_of_curl(CURLcode code) {
@@ -74,7 +86,7 @@ static void from_curl(e2b_http_t *http, CURLcode code) {
     err->curl_code = (int)code;
     snprintf(err->cause, sizeof err->cause, "%s",
              http->curl_text[0] ? http->curl_text : curl_easy_strerror(code));
-    e2b_err_scrub(err->cause, http->config->api_key);
+    scrub(http, err->cause);
     if (err->code == E2B_OK) { /* else a callback has already said what is wrong */
         int what = code_of_curl(code);
         e2b_err_set(err, what, "%s failed: %s", http->what, words_of_curl(what, http->sent));
@@ -185,7 +197,8 @@ static bool read_body(e2b_http_t *http) {
                     quote[0] ? " with an answer that is not E2B's: " : "", quote);
     }
     cJSON_Delete(body);
-    e2b_err_scrub(err->message, http->config->api_key);
+    scrub(http, err->message);
+    scrub(http, err->server_code);
     return ours;
 }
 
@@ -202,10 +215,9 @@ static void from_status(e2b_http_t *http) {
 }
 
 void e2b_http_classify(e2b_http_t *http, CURLcode code) {
-    bool refused = http->status >= 300;
-    if (http->err.code != E2B_OK || (code != CURLE_OK && !refused)) {
+    if (http->err.code != E2B_OK || code != CURLE_OK) { /* also a "no" that was cut: not proven */
         from_curl(http, code);
-    } else if (refused || http->status < 200) {
+    } else if (http->status >= 300 || http->status < 200) {
         from_status(http);
     }
     http->err.status = http->status;
@@ -217,7 +229,7 @@ int e2b_http_bad_answer(e2b_http_t *http, const char *why) {
     quote_body(http, quote, sizeof quote);
     e2b_err_set(err, E2B_ERR_BAD_RESPONSE, "%s: HTTP %d, but %s%s%s", http->what, http->status, why,
                 quote[0] ? ": " : "", quote);
-    e2b_err_scrub(err->message, http->config->api_key);
+    scrub(http, err->message);
     err->outcome = E2B_OUTCOME_UNKNOWN;
     err->retryable = http->idempotent;
     err->status = http->status;
