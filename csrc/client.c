@@ -11,8 +11,9 @@
 #include "platform.h"
 
 #define BUCKETS 4096
-#define MAX_TURNS_WITHOUT_CLOCK 4 /* reading the clock at each turn costs more than a small turn   \
-                                   */
+#define MAX_TURNS_WITHOUT_CLOCK                                                                    \
+    4 /* reading the clock at each turn costs more than a small turn                               \
+       */
 
 typedef enum command_kind { SUBMIT, CANCEL, DETACH, ACK } command_kind_t;
 typedef struct command {

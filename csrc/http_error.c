@@ -84,7 +84,7 @@ static const char *words_of_curl(int code, bool sent) {
 static void from_curl(e2b_http_t *http, CURLcode code) {
     e2b_err_t *err = &http->err;
     err->curl_code = (int)code;
-    snprintf(err->cause, sizeof err->cause, "%s",
+    snprintf(err->cause, sizeof err->cause, "%.*s", (int)sizeof err->cause - 1,
              http->curl_text[0] ? http->curl_text : curl_easy_strerror(code));
     scrub(http, err->cause);
     if (err->code == E2B_OK) { /* else a callback has already said what is wrong */

@@ -44,7 +44,9 @@ static void advance(e2b_op_t *op) {
     }
     if (!op->http_done) return;
     op->result.status = op->http.status;
-    if (op->http.err.code != E2B_OK) {
+    /* The first request was the last thing that the process read: nothing is left to close. */
+    bool over = op->phase == SECOND && op->http.err.code == E2B_ERR_NOT_FOUND;
+    if (op->http.err.code != E2B_OK && !over) {
         e2b_op_fail(op, &op->http.err);
     } else if (op->phase == FIRST && self->then_path) {
         op->phase = SECOND;
