@@ -143,7 +143,7 @@ static void stream_over(process_op_t *self) {
                 return;
             }
             char words[256];
-            snprintf(words, sizeof words, "%s", self->stream_err.message);
+            snprintf(words, sizeof words, "%.255s", self->stream_err.message);
             e2b_err_set(&self->stream_err, self->stream_err.code, "%s failed: %s", op->class->what,
                         words);
             self->stream_err.status = op->http.status;
