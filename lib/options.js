@@ -103,13 +103,47 @@ function parseObject(value, field) {
   return parsed;
 }
 
-// V8 says "at position N" for a wrong token and nothing where the text ends too early.
 function position(text, error) {
-  const found = /position (\d+)/.exec(error.message);
-  const offset = found ? Number(found[1]) : text.length;
+  const early = endsTooEarly(text, error);
+  const offset = early ? text.length : offsetOf(text, error);
   const before = text.slice(0, offset).split('\n');
-  const what = found ? error.message.replace(/ in JSON at position.*$/s, '') : 'it ends too early';
+  const what = early
+    ? 'it ends too early'
+    : error.message.replace(/( in JSON at position|, (\.\.\.)?").*$/s, '');
   return ` at position ${offset} (line ${before.length}, column ${before.at(-1).length + 1}): ${what}`;
+}
+
+function endsTooEarly(text, { message }) {
+  return /end of JSON|^Unterminated string/.test(message) || statedOffset(message) === text.length;
+}
+
+function statedOffset(message) {
+  const found = /at position (\d+)/.exec(message);
+  return found ? Number(found[1]) : null;
+}
+
+// V8 names the position, or only the wrong token: then the longest beginning of the text that could
+// still become JSON ends before it.
+function offsetOf(text, error) {
+  const stated = statedOffset(error.message);
+  if (stated !== null) return stated;
+  let good = 0;
+  let bad = text.length;
+  while (bad - good > 1) {
+    const middle = (good + bad) >> 1;
+    if (couldBecomeJson(text.slice(0, middle))) good = middle;
+    else bad = middle;
+  }
+  return good;
+}
+
+function couldBecomeJson(text) {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch (error) {
+    return endsTooEarly(text, error);
+  }
 }
 
 /** A short, safe picture of a refused value. */

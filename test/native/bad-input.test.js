@@ -31,10 +31,11 @@ async function expectRefused(start, words) {
   expect(far.backend.requests).toEqual([]);
 }
 
-const create = (...args) =>
-  native.createE2bSandbox(...args.slice(0, 5), { ...far.client, ...args[5] });
-const execute = (...args) =>
-  native.executeE2bProcess(...args.slice(0, 5), { ...far.client, ...args[5] });
+const withClient = (args) => [...args.slice(0, 5), { ...far.client, ...args[5] }];
+const create = (name, template, timeout, memoryMb, cpuCount, options) =>
+  native.createE2bSandbox(...withClient([name, template, timeout, memoryMb, cpuCount, options]));
+const execute = (id, command, args, timeout, capture, options) =>
+  native.executeE2bProcess(...withClient([id, command, args, timeout, capture, options]));
 const agent = (type, symbols, params, options) =>
   native.runE2bAgent(ID, type, symbols, params, false, { ...far.client, ...options });
 
@@ -215,7 +216,9 @@ describe('runE2bAgent', () => {
   test.each([
     ['{"lookback": 5,}', /strategyParams.*position 15 \(line 1, column 16\)/],
     ['{\n "a": x}', /position 8 \(line 2, column 7\)/],
-    ['{"a":', /position 5/],
+    ['{"a":', /position 5 .*ends too early/],
+    ['{"a": 1', /position 7 .*ends too early/],
+    ['{"a": trux}', /position 9 \(line 1, column 10\): Unexpected token 'x'$/],
     ['', /position 0/],
     ['[1]', /strategyParams must be an object/],
     ['null', /strategyParams must be an object/],

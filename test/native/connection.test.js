@@ -183,6 +183,7 @@ describe('proxies', () => {
     });
     server.on('connect', (request, socket) => {
       asked.push(`CONNECT ${request.url}`);
+      socket.on('error', () => {}); // the client may be gone first
       socket.end('HTTP/1.1 403 Forbidden\r\n\r\n');
     });
     server.listen(0, '127.0.0.1');

@@ -73,7 +73,8 @@ describe('what reaches the process', () => {
 
   test('an empty list of arguments means: no shell', async () => {
     expect(await run('echo hi', [])).toMatchObject({ exitCode: 127, args: [] });
-    expect(await run('pwd', [])).toMatchObject({ exitCode: 0, stdout: '/home/user\n' });
+    const [{ home }] = far.backend.sandboxes();
+    expect(await run('pwd', [])).toMatchObject({ exitCode: 0, stdout: `${home}\n` });
   });
 
   test('a line of several lines is one script', async () => {
@@ -173,7 +174,8 @@ describe('what comes back', () => {
     expect(error).toMatchObject({ name: 'ProcessExitError', code: 'NON_ZERO_EXIT', sandboxId });
     expect(error.message).toContain('exit code 3: why');
     expect(error.result).toMatchObject({ exitCode: 3, stdout: 'out\n' });
-    expect(JSON.stringify(error)).not.toContain('out');
+    expect(Object.keys(error)).not.toContain('result');
+    expect(JSON.parse(JSON.stringify(error))).not.toHaveProperty('result');
     await expect(run('true', undefined, { rejectOnNonZero: true })).resolves.toMatchObject({
       exitCode: 0,
     });

@@ -132,6 +132,13 @@ async function withFarEnd(state, run) {
   }
 }
 
+async function createAside({ apiKey, apiUrl }) {
+  const headers = { 'x-api-key': apiKey, 'content-type': 'application/json' };
+  const body = '{"templateID":"base"}';
+  const answer = await fetch(`${apiUrl}/v2/sandboxes`, { method: 'POST', headers, body });
+  return (await answer.json()).sandboxID;
+}
+
 async function failureOf(promise) {
   const outcome = await promise.then(
     (value) => ({ value }),
@@ -235,8 +242,8 @@ describe('getE2bSandboxStatus, which may be repeated', () => {
         const action = makeAction(200);
         backend.faults.add({ op: 'get', action });
         const options = { ...client, requestTimeoutMs: action === 'stall' ? 200 : 5_000 };
-        const id = 'i0000000000000000000a';
-        // Some faults are carried out first: then the far end says 404 with the right length.
+        // Made beside the addon, so that it has no connection yet.
+        const id = await createAside(client);
         const error = await failureOf(getE2bSandboxStatus(id, options));
         check(error, action, wanted);
         expect(error.retryable).toBe(retryable ?? true);

