@@ -217,6 +217,7 @@ int e2b_http_start(e2b_http_t *http) {
     curl_easy_setopt(easy, CURLOPT_WRITEDATA, http);
     curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(easy, CURLOPT_HEADERDATA, http);
+    curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, on_request);
     curl_easy_setopt(easy, CURLOPT_PREREQDATA, http);
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx);
@@ -253,6 +254,7 @@ bool e2b_http_active(const e2b_http_t *http) {
 bool e2b_http_was_sent(const e2b_http_t *http) {
     long bytes = 0;
     if (!http->transfer.easy) return http->sent;
+    if (!http->issued) return false; /* what went out was for a proxy's tunnel */
     curl_easy_getinfo(http->transfer.easy, CURLINFO_REQUEST_SIZE, &bytes);
     return bytes > 0 || http->body_sent > 0 || http->status > 0;
 }

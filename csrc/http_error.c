@@ -81,6 +81,14 @@ static const char *words_of_curl(int code, bool sent) {
     }
 }
 
+/* libcurl calls a tunnel that the proxy refused a failed read. */
+static bool tunnel_refused(const e2b_http_t *http) {
+    long status = 0;
+    if (http->issued || !http->transfer.easy) return false;
+    curl_easy_getinfo(http->transfer.easy, CURLINFO_HTTP_CONNECTCODE, &status);
+    return status >= 300;
+}
+
 static void from_curl(e2b_http_t *http, CURLcode code) {
     e2b_err_t *err = &http->err;
     err->curl_code = (int)code;
@@ -88,7 +96,7 @@ static void from_curl(e2b_http_t *http, CURLcode code) {
              http->curl_text[0] ? http->curl_text : curl_easy_strerror(code));
     scrub(http, err->cause);
     if (err->code == E2B_OK) { /* else a callback has already said what is wrong */
-        int what = code_of_curl(code);
+        int what = tunnel_refused(http) ? E2B_ERR_PROXY_FAILED : code_of_curl(code);
         e2b_err_set(err, what, "%s failed: %s", http->what, words_of_curl(what, http->sent));
     }
     err->outcome = http->sent ? E2B_OUTCOME_UNKNOWN : E2B_OUTCOME_NOT_SENT;

@@ -245,7 +245,10 @@ describe('proxies', () => {
 
 describe('trust', () => {
   test('a far end that speaks no TLS is a TLS_FAILED that was not sent', async () => {
-    const server = net.createServer((socket) => socket.end('HTTP/1.1 400 no\r\n\r\n'));
+    const server = net.createServer((socket) => {
+      socket.on('error', () => {}); // the client may be gone first
+      socket.end('HTTP/1.1 400 no\r\n\r\n');
+    });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     const apiUrl = `https://127.0.0.1:${server.address().port}`;
