@@ -50,10 +50,13 @@ test('it can be killed, and fed, by its number', async () => {
 });
 
 test('a second client attaches, and sees what comes from then on', async () => {
+  const early = [];
   const first = await run('echo early; read x; echo late; read y', undefined, {
     background: true,
     stdin: true,
+    onStdout: (text) => early.push(text),
   });
+  await waitFor(() => early.join('') === 'early\n');
   const heard = [];
   const second = await connectE2bProcess(sandboxId, first.pid, {
     ...far.client,
