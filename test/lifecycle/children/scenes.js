@@ -18,7 +18,8 @@ const told = () => once(process, 'message');
 const create = () => createE2bSandbox('a', 'base', 60);
 
 function stream(onStdout) {
-  const command = 'while true; do echo tick; sleep 0.02; done';
+  // `read` waits without starting a process, of which there would be thousands.
+  const command = 'exec {fd}<> <(:); while true; do echo tick; read -t 0.02 -u $fd; done';
   return executeE2bProcess(sandboxId, command, null, 60, true, { onStdout });
 }
 
