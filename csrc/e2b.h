@@ -238,7 +238,7 @@ typedef struct e2b_bytes {
     size_t len;
 } e2b_bytes_t;
 
-/* 5a. Sandboxes (control plane; sandbox.c) */
+/* 5a. Sandboxes (control plane; create.c, sandbox.c) */
 typedef struct e2b_create_args {
     const char *name;        /* not empty; travels as metadata e2b-swarm.name */
     const char *template_id; /* NULL: base */
@@ -267,7 +267,7 @@ int e2b_op_connect(const e2b_call_t *call, const char *sandbox_id, double timeou
 int e2b_op_terminate(const e2b_call_t *call, const char *sandbox_id, int64_t grace_ms,
                      e2b_op_t **out, e2b_err_t *err);
 
-/* 5b. Processes (daemon; process.c) */
+/* 5b. Processes (daemon; process_*.c) */
 typedef struct e2b_upload {
     const char *path;
     e2b_bytes_t bytes;

@@ -4,6 +4,7 @@
  */
 #include "operation.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -32,6 +33,10 @@ int e2b_op_check_timeout(const char *field, double seconds, e2b_err_t *err) {
     return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT,
                        "%s must be a number of seconds above 0 and at most %d", field,
                        E2B_MAX_TIMEOUT_S);
+}
+
+long long e2b_op_seconds(double seconds) {
+    return (long long)ceil(seconds);
 }
 
 /* ---- life ---- */
@@ -232,6 +237,17 @@ void e2b_op_send(e2b_op_t *op) {
     if (e2b_http_start(&op->http) != E2B_OK) e2b_op_fail_memory(op);
 }
 
+void e2b_op_send_json(e2b_op_t *op, int code) {
+    if (code == E2B_OK && op->request.len > 0) {
+        code = e2b_http_header(&op->http, "Content-Type: application/json");
+    }
+    if (code == E2B_OK) {
+        e2b_op_send(op);
+    } else {
+        e2b_op_fail_memory(op);
+    }
+}
+
 bool e2b_op_need_access(e2b_op_t *op) {
     int code;
     if (e2b_access_get(e2b_client_access(op->client), op->config, op->sandbox_id, op->timeout_ms,
@@ -240,6 +256,22 @@ bool e2b_op_need_access(e2b_op_t *op) {
     }
     if (code != E2B_OK) e2b_op_fail_memory(op);
     return false;
+}
+
+bool e2b_op_answered(e2b_op_t *op) {
+    if (!op->http_done) return false;
+    op->result.status = op->http.status;
+    if (op->http.err.code != E2B_OK) {
+        e2b_op_fail(op, &op->http.err);
+        return false;
+    }
+    return true;
+}
+
+void e2b_op_keep_answer(e2b_op_t *op) {
+    e2b_buf_wipe_destroy(&op->body);
+    op->body = op->http.answer;
+    e2b_buf_init(&op->http.answer, E2B_MAX_UNARY_BODY);
 }
 
 /* ---- what comes next, and the end ---- */

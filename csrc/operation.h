@@ -57,6 +57,7 @@ e2b_op_t *e2b_op_new(size_t size, const e2b_op_class_t *class, const e2b_call_t 
 /* Refuses a malformed id, and a missing key for control-plane calls. */
 int e2b_op_check_id(const char *sandbox_id, e2b_err_t *err);
 int e2b_op_check_timeout(const char *field, double seconds, e2b_err_t *err);
+long long e2b_op_seconds(double seconds); /* whole ones, rounded up */
 
 /* Prepares op->http afresh for one exchange; the caller completes it and calls e2b_op_send. */
 void e2b_op_exchange(e2b_op_t *op, const char *method, bool control);
@@ -66,6 +67,11 @@ int e2b_op_daemon(e2b_op_t *op, e2b_http_t *http, const char *path, const char *
                   const char *user);
 /* Starts the exchange with op->request as body; advance runs when it is done (op->http_done). */
 void e2b_op_send(e2b_op_t *op);
+/* The same with JSON or nothing as body; code: what preparing it has come to. */
+void e2b_op_send_json(e2b_op_t *op, int code);
+/* The exchange has succeeded. False: it goes on, or it has failed and op has ended with that. */
+bool e2b_op_answered(e2b_op_t *op);
+void e2b_op_keep_answer(e2b_op_t *op); /* the answer becomes the result's body */
 /* Asks for the daemon's credentials; advance runs when they are there. True: there already. */
 bool e2b_op_need_access(e2b_op_t *op);
 

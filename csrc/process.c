@@ -7,13 +7,11 @@
  */
 #include "process.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "alloc.h"
 #include "files.h"
-#include "json.h"
 #include "platform.h"
 
 #define KEEPALIVE_S 50    /* as the official client asks of the daemon */
@@ -21,56 +19,9 @@
 #define BACKSTOP_MS 5000  /* the daemon's own timeout behind ours */
 #define GIVE_UP_MS 10000  /* after the deadline: answer, whatever the far end does */
 #define LINGER_MS 2000    /* for the end envelope behind the end event */
-#define KILLER_S 10       /* a killer's own limit */
 #define INPUT_CHUNK (512u * 1024)
-#define MAX_MESSAGE (16u * 1024 * 1024)
 
 enum { ACCESS, UPLOADING, RUNNING };
-
-/* Stops and then kills a process and all that descends from it: a walk over /proc from parent to
- * child, repeated until it finds nobody new. Stopped first, so that nobody can fork away from under
- * the walk. Never a process group: it may be the daemon's. */
-static const char kill_tree[] =
-    "all=$1\n"
-    "kill -STOP \"$1\" 2>/dev/null\n"
-    "more=1\n"
-    "while [ -n \"$more\" ]; do\n"
-    "  more=\n"
-    "  for f in /proc/[0-9]*/stat; do\n"
-    "    { read -r line < \"$f\"; } 2>/dev/null || continue\n"
-    "    pid=${line%% *}\n"
-    "    rest=${line##*) }\n"
-    "    set -- $rest\n"
-    "    case \" $all \" in *\" $pid \"*) continue ;; *\" $2 \"*) ;; *) continue ;; esac\n"
-    "    kill -STOP \"$pid\" 2>/dev/null\n"
-    "    all=\"$all $pid\"\n"
-    "    more=1\n"
-    "  done\n"
-    "done\n"
-    "kill -KILL $all 2>/dev/null\n"
-    "exit 0\n";
-
-static const e2b_op_class_t exec_class, attach_class, killer_class;
-
-/* ---- ending the tree ---- */
-
-static void start_killer(process_op_t *self) {
-    if (self->killer || self->attach || !self->op.began || self->ended) return;
-    char pid[16];
-    snprintf(pid, sizeof pid, "%u", (unsigned)self->op.result.pid);
-    const char *args[] = {"-c", kill_tree, "sh", pid};
-    e2b_call_t call = {.config = self->op.config, .request_timeout_ms = KILLER_S * 1000};
-    e2b_exec_args_t exec = {
-        .command = "/bin/sh", .args = {args, 4}, .timeout_s = KILLER_S, .user = self->user};
-    e2b_op_t *op;
-    e2b_err_t err;
-    e2b_err_init(&err);
-    /* Out of memory here leaves the backstop. */
-    if (e2b_op_exec(&call, self->op.sandbox_id, &exec, &op, &err) != E2B_OK) return;
-    ((process_op_t *)op)->killer = true;
-    op->class = &killer_class;
-    e2b_client_adopt(self->op.client, op);
-}
 
 /* ---- the end ---- */
 
@@ -174,7 +125,7 @@ static void input_done(e2b_http_t *http) {
      * of the call. A lost connection is one: nobody knows what the process has read. */
     if (http->err.code != E2B_OK && http->err.outcome != E2B_OUTCOME_REJECTED &&
         http->err.code != E2B_ERR_SERVER_ERROR && !self->ended) {
-        start_killer(self);
+        e2b_process_kill(self);
         fail(self, &http->err);
         return;
     }
@@ -273,7 +224,7 @@ static void time_passed(process_op_t *self) {
             return;
         }
         if (!self->killing) {
-            start_killer(self);
+            e2b_process_kill(self);
             self->killing = true;
             op->unread = 0; /* whoever does not read must not hold up the end */
             e2b_http_resume(&op->http);
@@ -369,7 +320,7 @@ static void advance(e2b_op_t *op) {
 }
 
 static void cancelled(e2b_op_t *op) {
-    start_killer((process_op_t *)op);
+    e2b_process_kill((process_op_t *)op);
 }
 
 static void destroy(e2b_op_t *op) {
@@ -385,134 +336,6 @@ static void destroy(e2b_op_t *op) {
     e2b_free(self->owned[1]);
 }
 
-void e2b_process_own(e2b_op_t *op, char *first, char *second) {
-    ((process_op_t *)op)->owned[0] = first;
-    ((process_op_t *)op)->owned[1] = second;
-}
-
-static const e2b_op_class_t exec_class = {"running the command", advance, cancelled, destroy};
-static const e2b_op_class_t attach_class = {"attaching to the process", advance, NULL, destroy};
-static const e2b_op_class_t killer_class = {"ending the process", advance, NULL, destroy};
-
-/* ---- constructors (loop thread) ---- */
-
-static process_op_t *new_process(const e2b_op_class_t *class, const e2b_call_t *call,
-                                 const char *sandbox_id, bool keep, bool stream, size_t max_output,
-                                 e2b_err_t *err) {
-    if (e2b_op_check_id(sandbox_id, err) != E2B_OK) return NULL;
-    process_op_t *self =
-        (process_op_t *)e2b_op_new(sizeof(process_op_t), class, call, sandbox_id, err);
-    if (!self) return NULL;
-    self->keep = keep;
-    self->stream = stream;
-    e2b_err_init(&self->stream_err);
-    e2b_rpc_decoder_init(&self->decoder, E2B_MAX_FRAME);
-    e2b_buf_init(&self->scratch, E2B_MAX_FRAME);
-    for (int i = 0; i < 2 && max_output > 0; i++) {
-        e2b_tail_destroy(&self->op.tail[i]);
-        e2b_tail_init(&self->op.tail[i], max_output);
-    }
-    return self;
-}
-
-/* The text of tree, which is freed. NULL: out of memory. */
-static char *print_message(cJSON *tree, bool fine) {
-    e2b_buf_t text;
-    e2b_buf_init(&text, MAX_MESSAGE);
-    char *message = NULL;
-    if (fine && e2b_json_print(&text, tree) == E2B_OK) message = e2b_buf_take(&text, NULL);
-    e2b_buf_wipe_destroy(&text);
-    cJSON_Delete(tree);
-    return message;
-}
-
-static bool add_args(cJSON *process, const e2b_exec_args_t *args) {
-    const char *line[] = {"-l", "-c", args->command};
-    e2b_strings_t list = args->shell ? (e2b_strings_t){line, 3} : args->args;
-    const char *command = args->shell ? "/bin/bash" : args->command;
-    if (!cJSON_AddStringToObject(process, "cmd", command)) return false;
-    cJSON *array = list.count > 0 ? cJSON_AddArrayToObject(process, "args") : NULL;
-    if (list.count > 0 && !array) return false;
-    for (size_t i = 0; i < list.count; i++) {
-        cJSON *item = cJSON_CreateString(list.items[i]);
-        if (!item || !cJSON_AddItemToArray(array, item)) {
-            cJSON_Delete(item);
-            return false;
-        }
-    }
-    return true;
-}
-
-static char *start_message(const e2b_exec_args_t *args) {
-    cJSON *tree = cJSON_CreateObject();
-    cJSON *process = cJSON_AddObjectToObject(tree, "process");
-    bool fine = process && add_args(process, args);
-    cJSON *envs = fine && args->env.count > 0 ? cJSON_AddObjectToObject(process, "envs") : NULL;
-    for (size_t i = 0; fine && envs && i + 1 < args->env.count; i += 2) {
-        fine = cJSON_AddStringToObject(envs, args->env.items[i], args->env.items[i + 1]) != NULL;
-    }
-    if (fine && args->cwd) fine = cJSON_AddStringToObject(process, "cwd", args->cwd) != NULL;
-    fine = fine && (args->env.count == 0 || envs) &&
-           cJSON_AddBoolToObject(tree, "stdin", args->has_stdin || args->stdin_open);
-    return print_message(tree, fine);
-}
-
-static bool copy_uploads(process_op_t *self, const e2b_exec_args_t *args) {
-    if (args->upload_count == 0) return true;
-    self->uploads = e2b_calloc(args->upload_count, sizeof *self->uploads);
-    if (!self->uploads) return false;
-    for (size_t i = 0; i < args->upload_count; i++) {
-        self->uploads[i].bytes = args->uploads[i].bytes;
-        self->uploads[i].path = e2b_strdup(args->uploads[i].path);
-        self->upload_count++;
-        if (!self->uploads[i].path) return false;
-    }
-    return true;
-}
-
-int e2b_op_exec(const e2b_call_t *call, const char *sandbox_id, const e2b_exec_args_t *args,
-                e2b_op_t **out, e2b_err_t *err) {
-    *out = NULL;
-    if (!args->command || !*args->command) {
-        return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT,
-                           "command must be a string that is not empty");
-    }
-    if (e2b_op_check_timeout("timeout", args->timeout_s, err) != E2B_OK) return err->code;
-    process_op_t *self =
-        new_process(&exec_class, call, sandbox_id, args->keep, args->stream, args->max_output, err);
-    if (!self) return err->code;
-    self->limit_ms = (int64_t)ceil(args->timeout_s * 1000);
-    self->has_stdin = args->has_stdin;
-    self->stdin_data = args->stdin_data;
-    self->message = start_message(args);
-    self->user = e2b_strdup(args->user);
-    bool fine = self->message && (self->user || !args->user) && copy_uploads(self, args);
-    if (!fine) {
-        e2b_op_free(&self->op);
-        return e2b_err_set(err, E2B_ERR_OUT_OF_MEMORY, "out of memory");
-    }
-    *out = &self->op;
-    return E2B_OK;
-}
-
-int e2b_op_attach(const e2b_call_t *call, const char *sandbox_id, uint32_t pid, double timeout_s,
-                  bool keep, bool stream, size_t max_output, e2b_op_t **out, e2b_err_t *err) {
-    *out = NULL;
-    if (pid == 0) return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT, "pid must be at least 1");
-    if (timeout_s != 0 && e2b_op_check_timeout("timeout", timeout_s, err) != E2B_OK) {
-        return err->code;
-    }
-    process_op_t *self =
-        new_process(&attach_class, call, sandbox_id, keep, stream, max_output, err);
-    if (!self) return err->code;
-    char text[64];
-    snprintf(text, sizeof text, "{\"process\":{\"pid\":%u}}", (unsigned)pid);
-    self->attach = true;
-    self->limit_ms = (int64_t)ceil(timeout_s * 1000);
-    if (!(self->message = e2b_strdup(text))) {
-        e2b_op_free(&self->op);
-        return e2b_err_set(err, E2B_ERR_OUT_OF_MEMORY, "out of memory");
-    }
-    *out = &self->op;
-    return E2B_OK;
-}
+const e2b_op_class_t e2b_exec_class = {"running the command", advance, cancelled, destroy};
+const e2b_op_class_t e2b_attach_class = {"attaching to the process", advance, NULL, destroy};
+const e2b_op_class_t e2b_killer_class = {"ending the process", advance, NULL, destroy};

@@ -1,6 +1,7 @@
 /*
- * process.h: the struct behind e2b_op_exec and e2b_op_attach, shared by process.c (the state
- * machine on the pool thread) and process_stream.c (what comes out of the stream, inside curl).
+ * process.h: the struct behind e2b_op_exec and e2b_op_attach, shared by process_build.c (its
+ * constructors, loop thread), process.c (the state machine), process_kill.c (both on the pool
+ * thread) and process_stream.c (what comes out of the stream, inside curl).
  */
 #ifndef E2B_PROCESS_H
 #define E2B_PROCESS_H
@@ -34,6 +35,11 @@ typedef struct process_op {
     int64_t began_at_ms, heard_at_ms;
     e2b_err_t stream_err; /* of the end envelope or of a broken frame */
 } process_op_t;
+
+extern const e2b_op_class_t e2b_exec_class, e2b_attach_class, e2b_killer_class;
+
+/* Ends the process that self has started, with all its descendants; silent when there is none. */
+void e2b_process_kill(process_op_t *self);
 
 /* The stream's data callback. */
 int e2b_process_data(e2b_http_t *http, const char *data, size_t len);

@@ -1,193 +1,16 @@
 /*
- * sandbox.c: the control plane's operations on sandboxes: create, get, list, set timeout, connect,
- * terminate. Constructors check and build on the loop thread; advance runs on the pool thread. A
- * request is sent once; the one exception is create's fall-back to the older path, which is taken
- * only where the far end has said that it does not know the newer one.
+ * sandbox.c: the control plane's operations on sandboxes but create: get, list, set timeout,
+ * connect, terminate. Constructors check and build on the loop thread; advance runs on the pool
+ * thread. A request is sent once.
  */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "alloc.h"
-#include "http_error.h"
 #include "json.h"
 #include "operation.h"
 #include "url.h"
 
-#define MIN_MEMORY_MB 128
 #define MAX_PAIRS_BYTES (1024 * 1024)
-
-/* ---- shared ---- */
-
-static bool answered(e2b_op_t *op) {
-    if (!op->http_done) return false;
-    op->result.status = op->http.status;
-    if (op->http.err.code != E2B_OK) {
-        e2b_op_fail(op, &op->http.err);
-        return false;
-    }
-    return true;
-}
-
-static void keep_answer(e2b_op_t *op) {
-    e2b_buf_wipe_destroy(&op->body);
-    op->body = op->http.answer;
-    e2b_buf_init(&op->http.answer, E2B_MAX_UNARY_BODY);
-}
-
-static void start(e2b_op_t *op, int code) {
-    if (code == E2B_OK) {
-        if (op->request.len > 0) {
-            code = e2b_http_header(&op->http, "Content-Type: application/json");
-        }
-    }
-    if (code == E2B_OK) {
-        e2b_op_send(op);
-    } else {
-        e2b_op_fail_memory(op);
-    }
-}
-
-static int64_t whole_seconds(double seconds) {
-    return (int64_t)ceil(seconds);
-}
-
-static bool add_pairs(cJSON *object, const char *key, e2b_strings_t pairs) {
-    if (pairs.count == 0) return true;
-    cJSON *map = cJSON_AddObjectToObject(object, key);
-    for (size_t i = 0; map && i + 1 < pairs.count; i += 2) {
-        if (!cJSON_AddStringToObject(map, pairs.items[i], pairs.items[i + 1])) return false;
-    }
-    return map != NULL;
-}
-
-/* ---- create ---- */
-
-typedef struct create_op {
-    e2b_op_t op;
-    e2b_buf_t payload; /* the body; the older path's has "secure" in front */
-} create_op_t;
-
-enum { CREATE_START, CREATE_V2, CREATE_V1 };
-
-static void send_create(e2b_op_t *op, const char *path, bool secure) {
-    create_op_t *self = (create_op_t *)op;
-    e2b_op_exchange(op, "POST", true);
-    op->http.idempotent = false;
-    op->http.makes = true;
-    int code = e2b_op_control_url(op, "%s", path);
-    if (code == E2B_OK && secure) code = e2b_buf_puts(&op->request, "{\"secure\":true,");
-    if (code == E2B_OK) {
-        size_t skip = secure ? 1 : 0; /* the opening brace */
-        code = e2b_buf_append(&op->request, self->payload.data + skip, self->payload.len - skip);
-    }
-    start(op, code);
-}
-
-/* A route that does not exist: 405, or a 404 without E2B's own error body. */
-static bool route_unknown(const e2b_http_t *http) {
-    return http->status == 405 || (http->status == 404 && !http->answered);
-}
-
-static void create_answered(e2b_op_t *op) {
-    cJSON *body =
-        e2b_json_parse(op->http.answer.data ? op->http.answer.data : "", op->http.answer.len);
-    const char *id = NULL;
-    bool fine = e2b_json_string(body, "sandboxID", &id) == E2B_JSON_FOUND &&
-                e2b_op_check_id(id, NULL) == E2B_OK;
-    if (fine) {
-        e2b_access_learn(e2b_client_access(op->client), op->config, id, op->http.answer.data,
-                         op->http.answer.len);
-    }
-    cJSON_Delete(body);
-    if (!fine) {
-        e2b_http_bad_answer(&op->http, "the answer holds no sandboxID");
-        e2b_op_fail(op, &op->http.err);
-        return;
-    }
-    keep_answer(op);
-    e2b_op_finish(op);
-}
-
-static void create_advance(e2b_op_t *op) {
-    if (op->phase == CREATE_START) {
-        op->phase = CREATE_V2;
-        send_create(op, "/v2/sandboxes", false);
-    } else if (op->phase == CREATE_V2 && op->http_done && route_unknown(&op->http)) {
-        op->phase = CREATE_V1;
-        send_create(op, "/sandboxes", true);
-    } else if (answered(op)) {
-        create_answered(op);
-    }
-}
-
-static void create_destroy(e2b_op_t *op) {
-    e2b_buf_wipe_destroy(&((create_op_t *)op)->payload);
-}
-
-static const e2b_op_class_t create_class = {"creating the sandbox", create_advance, NULL,
-                                            create_destroy};
-
-static int check_create(const e2b_create_args_t *args, e2b_err_t *err) {
-    if (!args->name || strspn(args->name, " \t\r\n") == strlen(args->name)) {
-        return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT,
-                           "name must be a string that is not empty");
-    }
-    if (args->template_id && !*args->template_id) {
-        return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT,
-                           "template must be a string that is not empty, such as 'base'");
-    }
-    if (args->memory_mb != 0 && !(args->memory_mb >= MIN_MEMORY_MB)) {
-        return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT,
-                           "memoryMb must be a number of at least %d", MIN_MEMORY_MB);
-    }
-    if (args->cpu_count != 0 &&
-        !(args->cpu_count >= 1 && args->cpu_count == floor(args->cpu_count))) {
-        return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT,
-                           "cpuCount must be a whole number of at least 1");
-    }
-    return e2b_op_check_timeout("timeout", args->timeout_s, err);
-}
-
-static int build_create(e2b_buf_t *out, const e2b_create_args_t *args) {
-    cJSON *body = cJSON_CreateObject();
-    bool fine = cJSON_AddStringToObject(body, "templateID",
-                                        args->template_id ? args->template_id : "base") &&
-                cJSON_AddNumberToObject(body, "timeout", (double)whole_seconds(args->timeout_s));
-    cJSON *metadata = fine ? cJSON_AddObjectToObject(body, "metadata") : NULL;
-    fine = metadata && cJSON_AddStringToObject(metadata, "e2b-swarm.name", args->name);
-    for (size_t i = 0; fine && i + 1 < args->metadata.count; i += 2) {
-        fine = cJSON_AddStringToObject(metadata, args->metadata.items[i],
-                                       args->metadata.items[i + 1]) != NULL;
-    }
-    fine = fine && add_pairs(body, "envVars", args->env);
-    if (fine && args->auto_pause >= 0) {
-        fine = cJSON_AddBoolToObject(body, "autoPause", args->auto_pause > 0) != NULL;
-    }
-    if (fine && args->allow_internet >= 0) {
-        fine = cJSON_AddBoolToObject(body, "allow_internet_access", args->allow_internet > 0);
-    }
-    int code = fine ? e2b_json_print(out, body) : E2B_ERR_OUT_OF_MEMORY;
-    cJSON_Delete(body);
-    return code;
-}
-
-int e2b_op_create(const e2b_call_t *call, const e2b_create_args_t *args, e2b_op_t **out,
-                  e2b_err_t *err) {
-    *out = NULL;
-    int code = check_create(args, err);
-    if (code != E2B_OK) return code;
-    e2b_op_t *op = e2b_op_new(sizeof(create_op_t), &create_class, call, NULL, err);
-    if (!op) return err->code;
-    create_op_t *self = (create_op_t *)op;
-    e2b_buf_init(&self->payload, E2B_MAX_UNARY_BODY);
-    if (build_create(&self->payload, args) != E2B_OK) {
-        e2b_op_free(op);
-        return e2b_err_set(err, E2B_ERR_OUT_OF_MEMORY, "out of memory");
-    }
-    *out = op;
-    return E2B_OK;
-}
 
 /* ---- get ---- */
 
@@ -202,7 +25,7 @@ static void want_metrics(e2b_op_t *op) {
     e2b_op_exchange(op, "GET", false);
     int code = e2b_op_daemon(op, &op->http, "/metrics", NULL, NULL);
     op->http.what = "reading the sandbox's metrics";
-    start(op, code);
+    e2b_op_send_json(op, code);
 }
 
 /* Whether it runs; and its credentials, since they are here. */
@@ -222,11 +45,11 @@ static void get_advance(e2b_op_t *op) {
     case GET_START:
         op->phase = GET_DETAIL;
         e2b_op_exchange(op, "GET", true);
-        start(op, e2b_op_control_url(op, "/sandboxes/%s", op->sandbox_id));
+        e2b_op_send_json(op, e2b_op_control_url(op, "/sandboxes/%s", op->sandbox_id));
         break;
     case GET_DETAIL:
-        if (!answered(op)) return;
-        keep_answer(op);
+        if (!e2b_op_answered(op)) return;
+        e2b_op_keep_answer(op);
         if (!((get_op_t *)op)->metrics || !learn(op)) {
             e2b_op_finish(op);
             return;
@@ -281,12 +104,12 @@ static void simple_advance(e2b_op_t *op) {
         if (code == E2B_OK && self->payload.len > 0) {
             code = e2b_buf_append(&op->request, self->payload.data, self->payload.len);
         }
-        start(op, code);
+        e2b_op_send_json(op, code);
         return;
     }
-    if (!answered(op)) return;
+    if (!e2b_op_answered(op)) return;
     memcpy(op->result.next_token, op->http.next_token, sizeof op->result.next_token);
-    keep_answer(op);
+    e2b_op_keep_answer(op);
     if (op->http.makes) {
         e2b_access_learn(e2b_client_access(op->client), op->config, op->sandbox_id,
                          op->body.data ? op->body.data : "", op->body.len);
@@ -375,8 +198,7 @@ int e2b_op_set_timeout(const e2b_call_t *call, const char *sandbox_id, double se
     simple_op_t *self = new_simple(&timeout_class, call, sandbox_id, "POST", err);
     if (!self) return err->code;
     snprintf(self->path, sizeof self->path, "/sandboxes/%s/timeout", sandbox_id);
-    int code =
-        e2b_buf_printf(&self->payload, "{\"timeout\":%lld}", (long long)whole_seconds(seconds));
+    int code = e2b_buf_printf(&self->payload, "{\"timeout\":%lld}", e2b_op_seconds(seconds));
     return done_simple(self, code, out, err);
 }
 
@@ -390,9 +212,9 @@ int e2b_op_connect(const e2b_call_t *call, const char *sandbox_id, double timeou
     simple_op_t *self = new_simple(&connect_class, call, sandbox_id, "POST", err);
     if (!self) return err->code;
     snprintf(self->path, sizeof self->path, "/v2/sandboxes/%s/connect", sandbox_id);
-    int code = timeout_s != 0 ? e2b_buf_printf(&self->payload, "{\"timeout\":%lld}",
-                                               (long long)whole_seconds(timeout_s))
-                              : e2b_buf_puts(&self->payload, "{}");
+    int code = timeout_s != 0
+                   ? e2b_buf_printf(&self->payload, "{\"timeout\":%lld}", e2b_op_seconds(timeout_s))
+                   : e2b_buf_puts(&self->payload, "{}");
     return done_simple(self, code, out, err);
 }
 
@@ -415,7 +237,7 @@ static void terminate_advance(e2b_op_t *op) {
         if (wait || op->finished) return;
         op->phase = TERMINATE_SENT;
         e2b_op_exchange(op, "DELETE", true);
-        start(op, e2b_op_control_url(op, "/sandboxes/%s", op->sandbox_id));
+        e2b_op_send_json(op, e2b_op_control_url(op, "/sandboxes/%s", op->sandbox_id));
         return;
     }
     if (!op->http_done) return;
@@ -425,7 +247,7 @@ static void terminate_advance(e2b_op_t *op) {
         e2b_op_finish(op);
         return;
     }
-    if (!answered(op)) return;
+    if (!e2b_op_answered(op)) return;
     e2b_access_drop(e2b_client_access(op->client), op->config, op->sandbox_id);
     e2b_op_finish(op);
 }

@@ -13,8 +13,12 @@ const C_LEVELS = [
   ['err', 'alloc', 'buf', 'platform', 'url', 'json', 'config'],
   ['engine', 'tls'],
   ['http', 'http_error', 'rpc', 'base64', 'event'],
+  ['access'],
   ['operation', 'client'],
-  ['sandbox', 'process', 'files', 'agent', 'template', 'telemetry'],
+  ['unary'],
+  ['create', 'sandbox', 'files', 'template', 'telemetry'],
+  ['process', 'process_build', 'process_control', 'process_kill', 'process_stream'],
+  ['agent'],
 ];
 const C_LEAVES = ['host', 'stats', 'backtest'];
 
