@@ -226,6 +226,9 @@ int e2b_http_start(e2b_http_t *http) {
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)http->timeout_ms);
     curl_easy_setopt(easy, CURLOPT_PROXY, http->config->proxy);
     curl_easy_setopt(easy, CURLOPT_NOPROXY, http->config->no_proxy);
+    /* Without TLS there is no HTTP/2 here; waiting for a first answer to tell would make every
+     * call to a host hang behind one that does. */
+    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, strncmp(http->url.data, "https:", 6) == 0 ? 1L : 0L);
     set_method(easy, http);
     if (curl_easy_setopt(easy, CURLOPT_URL, http->url.data) != CURLE_OK ||
         e2b_engine_start(http->engine, &http->transfer) != E2B_OK) {
