@@ -3,7 +3,7 @@
  * covers the script and the records. Whatever waits also looks at the quit descriptor, so that
  * far_stop never hangs.
  */
-#include "far_end.h"
+#include "far_state.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -20,55 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define MAX_CONNECTIONS 1024
 #define MAX_HEAD 65536
-
-typedef enum part_kind { SEND, GATE, BODY, CLOSE, RESET, STALL } part_kind_t;
-
-typedef struct part {
-    struct part *next;
-    part_kind_t kind;
-    char *data;
-    size_t len;
-} part_t;
-
-struct far_answer {
-    far_answer_t *next;
-    far_end_t *far;
-    char *route;
-    part_t *first, **last;
-    bool always, early, used;
-};
-
-typedef struct connection {
-    far_end_t *far;
-    pthread_t thread;
-    int fd, number;
-    bool over; /* the thread has ended or is about to */
-    char *head;
-    size_t head_len;  /* bytes in head, which may reach into the body */
-    size_t head_ends; /* of the present request */
-} connection_t;
-
-struct far_end {
-    pthread_mutex_t lock;
-    pthread_cond_t opened;
-    pthread_t acceptor;
-    int listener, port, news, quit;
-    bool stopping;
-    int gates_open;
-    far_answer_t *answers, **last_answer;
-    far_request_t requests[FAR_MAX_REQUESTS];
-    int request_count;
-    connection_t *connections[MAX_CONNECTIONS];
-    int connection_count;
-    char header[4096];
-};
-
-static void *need(void *ptr) {
-    if (ptr == NULL) abort();
-    return ptr;
-}
 
 static void tell(far_end_t *far) {
     uint64_t one = 1;
@@ -107,23 +59,6 @@ static bool read_head(connection_t *connection) {
     }
 }
 
-static bool find_header(const char *headers, const char *name, char *out, size_t size) {
-    size_t len = strlen(name);
-    for (const char *line = headers; *line != '\0';) {
-        const char *end = strstr(line, "\r\n");
-        if (end == NULL) break;
-        if (strncasecmp(line, name, len) == 0 && line[len] == ':') {
-            const char *value = line + len + 1;
-            while (*value == ' ') value++;
-            snprintf(out, size, "%.*s", (int)(end - value), value);
-            return true;
-        }
-        line = end + 2;
-    }
-    out[0] = '\0';
-    return false;
-}
-
 /* Splits the head into a record; the body is read into it by read_body. */
 static far_request_t parse_head(connection_t *connection) {
     far_request_t request = {.connection = connection->number};
@@ -139,7 +74,7 @@ static far_request_t parse_head(connection_t *connection) {
 
 static bool read_body(connection_t *connection, far_request_t *request) {
     char text[32];
-    find_header(request->headers, "Content-Length", text, sizeof text);
+    far_find_header(request->headers, "Content-Length", text, sizeof text);
     size_t want = strtoul(text, NULL, 10);
     if (want > FAR_MAX_BODY) return false;
     request->body = need(malloc(want + 1));
@@ -365,137 +300,4 @@ void far_stop(far_end_t *far) {
     pthread_cond_destroy(&far->opened);
     pthread_mutex_destroy(&far->lock);
     free(far);
-}
-
-/* ---- records ---- */
-
-int far_port(const far_end_t *far) {
-    return far->port;
-}
-
-int far_fd(const far_end_t *far) {
-    return far->news;
-}
-
-void far_seen(far_end_t *far) {
-    uint64_t count;
-    if (read(far->news, &count, sizeof count) < 0 && errno != EAGAIN) abort();
-}
-
-static int count_of(far_end_t *far, const char *begin, int wanted, const far_request_t **found) {
-    int count = 0;
-    pthread_mutex_lock(&far->lock);
-    for (int i = 0; i < far->request_count; i++) {
-        if (strncmp(far->requests[i].line, begin, strlen(begin)) != 0) continue;
-        if (count++ == wanted) *found = &far->requests[i];
-    }
-    pthread_mutex_unlock(&far->lock);
-    return count;
-}
-
-int far_count(far_end_t *far) {
-    return far_count_of(far, "");
-}
-
-const far_request_t *far_request(far_end_t *far, int index) {
-    return far_request_of(far, "", index);
-}
-
-int far_count_of(far_end_t *far, const char *begin) {
-    return count_of(far, begin, -1, NULL);
-}
-
-const far_request_t *far_request_of(far_end_t *far, const char *begin, int index) {
-    const far_request_t *found = NULL;
-    count_of(far, begin, index, &found);
-    return found;
-}
-
-const char *far_header(far_end_t *far, const far_request_t *request, const char *name) {
-    find_header(request->headers, name, far->header, sizeof far->header);
-    return far->header;
-}
-
-int far_connections(far_end_t *far) {
-    pthread_mutex_lock(&far->lock);
-    int count = far->connection_count;
-    pthread_mutex_unlock(&far->lock);
-    return count;
-}
-
-int far_open_connections(far_end_t *far) {
-    int count = 0;
-    pthread_mutex_lock(&far->lock);
-    for (int i = 0; i < far->connection_count; i++) count += !far->connections[i]->over;
-    pthread_mutex_unlock(&far->lock);
-    return count;
-}
-
-/* ---- the script ---- */
-
-far_answer_t *far_on(far_end_t *far, const char *route) {
-    far_answer_t *answer = need(calloc(1, sizeof *answer));
-    answer->far = far;
-    answer->route = need(strdup(route));
-    answer->last = &answer->first;
-    pthread_mutex_lock(&far->lock);
-    *far->last_answer = answer;
-    far->last_answer = &answer->next;
-    pthread_mutex_unlock(&far->lock);
-    return answer;
-}
-
-static void add_part(far_answer_t *answer, part_kind_t kind, const void *data, size_t len) {
-    part_t *part = need(calloc(1, sizeof *part));
-    part->kind = kind;
-    part->len = len;
-    part->data = need(malloc(len + 1));
-    if (len > 0) memcpy(part->data, data, len);
-    pthread_mutex_lock(&answer->far->lock);
-    *answer->last = part;
-    answer->last = &part->next;
-    pthread_mutex_unlock(&answer->far->lock);
-}
-
-void far_always(far_answer_t *answer) {
-    pthread_mutex_lock(&answer->far->lock);
-    answer->always = true;
-    pthread_mutex_unlock(&answer->far->lock);
-}
-
-void far_early(far_answer_t *answer) {
-    pthread_mutex_lock(&answer->far->lock);
-    answer->early = true;
-    pthread_mutex_unlock(&answer->far->lock);
-}
-
-void far_send_bytes(far_answer_t *answer, const void *data, size_t len) {
-    add_part(answer, SEND, data, len);
-}
-
-void far_gate(far_answer_t *answer) {
-    add_part(answer, GATE, NULL, 0);
-}
-
-void far_body(far_answer_t *answer) {
-    add_part(answer, BODY, NULL, 0);
-}
-
-void far_close(far_answer_t *answer) {
-    add_part(answer, CLOSE, NULL, 0);
-}
-
-void far_reset(far_answer_t *answer) {
-    add_part(answer, RESET, NULL, 0);
-}
-
-void far_stall(far_answer_t *answer) {
-    add_part(answer, STALL, NULL, 0);
-}
-
-void far_open(far_end_t *far) {
-    pthread_mutex_lock(&far->lock);
-    far->gates_open++;
-    pthread_cond_signal(&far->opened);
-    pthread_mutex_unlock(&far->lock);
 }

@@ -1,17 +1,171 @@
 /*
- * far_script.c: the half of far_end.h that needs no thread: frames and answers built out of parts,
- * and ports that do not answer. Test thread.
+ * far_script.c: the script of answers, the records of requests, and ports that do not answer. Test
+ * thread, but for far_find_header.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "far_end.h"
+#include "far_state.h"
+
+/* ---- records ---- */
+
+bool far_find_header(const char *headers, const char *name, char *out, size_t size) {
+    size_t len = strlen(name);
+    for (const char *line = headers; *line != '\0';) {
+        const char *end = strstr(line, "\r\n");
+        if (end == NULL) break;
+        if (strncasecmp(line, name, len) == 0 && line[len] == ':') {
+            const char *value = line + len + 1;
+            while (*value == ' ') value++;
+            snprintf(out, size, "%.*s", (int)(end - value), value);
+            return true;
+        }
+        line = end + 2;
+    }
+    out[0] = '\0';
+    return false;
+}
+
+int far_port(const far_end_t *far) {
+    return far->port;
+}
+
+int far_fd(const far_end_t *far) {
+    return far->news;
+}
+
+void far_seen(far_end_t *far) {
+    uint64_t count;
+    if (read(far->news, &count, sizeof count) < 0 && errno != EAGAIN) abort();
+}
+
+static int count_of(far_end_t *far, const char *begin, int wanted, const far_request_t **found) {
+    int count = 0;
+    pthread_mutex_lock(&far->lock);
+    for (int i = 0; i < far->request_count; i++) {
+        if (strncmp(far->requests[i].line, begin, strlen(begin)) != 0) continue;
+        if (count++ == wanted) *found = &far->requests[i];
+    }
+    pthread_mutex_unlock(&far->lock);
+    return count;
+}
+
+int far_count(far_end_t *far) {
+    return far_count_of(far, "");
+}
+
+const far_request_t *far_request(far_end_t *far, int index) {
+    return far_request_of(far, "", index);
+}
+
+int far_count_of(far_end_t *far, const char *begin) {
+    return count_of(far, begin, -1, NULL);
+}
+
+const far_request_t *far_request_of(far_end_t *far, const char *begin, int index) {
+    const far_request_t *found = NULL;
+    count_of(far, begin, index, &found);
+    return found;
+}
+
+const char *far_header(far_end_t *far, const far_request_t *request, const char *name) {
+    far_find_header(request->headers, name, far->header, sizeof far->header);
+    return far->header;
+}
+
+int far_connections(far_end_t *far) {
+    pthread_mutex_lock(&far->lock);
+    int count = far->connection_count;
+    pthread_mutex_unlock(&far->lock);
+    return count;
+}
+
+int far_open_connections(far_end_t *far) {
+    int count = 0;
+    pthread_mutex_lock(&far->lock);
+    for (int i = 0; i < far->connection_count; i++) count += !far->connections[i]->over;
+    pthread_mutex_unlock(&far->lock);
+    return count;
+}
+
+/* ---- the script ---- */
+
+far_answer_t *far_on(far_end_t *far, const char *route) {
+    far_answer_t *answer = need(calloc(1, sizeof *answer));
+    answer->far = far;
+    answer->route = need(strdup(route));
+    answer->last = &answer->first;
+    pthread_mutex_lock(&far->lock);
+    *far->last_answer = answer;
+    far->last_answer = &answer->next;
+    pthread_mutex_unlock(&far->lock);
+    return answer;
+}
+
+static void add_part(far_answer_t *answer, part_kind_t kind, const void *data, size_t len) {
+    part_t *part = need(calloc(1, sizeof *part));
+    part->kind = kind;
+    part->len = len;
+    part->data = need(malloc(len + 1));
+    if (len > 0) memcpy(part->data, data, len);
+    pthread_mutex_lock(&answer->far->lock);
+    *answer->last = part;
+    answer->last = &part->next;
+    pthread_mutex_unlock(&answer->far->lock);
+}
+
+void far_always(far_answer_t *answer) {
+    pthread_mutex_lock(&answer->far->lock);
+    answer->always = true;
+    pthread_mutex_unlock(&answer->far->lock);
+}
+
+void far_early(far_answer_t *answer) {
+    pthread_mutex_lock(&answer->far->lock);
+    answer->early = true;
+    pthread_mutex_unlock(&answer->far->lock);
+}
+
+void far_send_bytes(far_answer_t *answer, const void *data, size_t len) {
+    add_part(answer, SEND, data, len);
+}
+
+void far_gate(far_answer_t *answer) {
+    add_part(answer, GATE, NULL, 0);
+}
+
+void far_body(far_answer_t *answer) {
+    add_part(answer, BODY, NULL, 0);
+}
+
+void far_close(far_answer_t *answer) {
+    add_part(answer, CLOSE, NULL, 0);
+}
+
+void far_reset(far_answer_t *answer) {
+    add_part(answer, RESET, NULL, 0);
+}
+
+void far_stall(far_answer_t *answer) {
+    add_part(answer, STALL, NULL, 0);
+}
+
+void far_open(far_end_t *far) {
+    pthread_mutex_lock(&far->lock);
+    far->gates_open++;
+    pthread_cond_signal(&far->opened);
+    pthread_mutex_unlock(&far->lock);
+}
+
+/* ---- whole answers ---- */
 
 void far_send(far_answer_t *answer, const char *text) {
     far_send_bytes(answer, text, strlen(text));
