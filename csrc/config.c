@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include <string.h>
+#include <strings.h>
 
 #include "alloc.h"
 #include "url.h"
@@ -48,6 +49,19 @@ static bool key_valid(const char *key) {
     return true;
 }
 
+/* What libcurl knows; without a scheme it means http. */
+static bool proxy_valid(const char *proxy) {
+    static const char *const schemes[] = {"http",    "https",  "socks4",
+                                          "socks4a", "socks5", "socks5h"};
+    const char *end = strstr(proxy, "://");
+    if (!key_valid(proxy) || strlen(proxy) > MAX_URL) return false;
+    for (size_t i = 0; end && i < sizeof schemes / sizeof *schemes; i++) {
+        size_t len = strlen(schemes[i]);
+        if ((size_t)(end - proxy) == len && strncasecmp(proxy, schemes[i], len) == 0) return true;
+    }
+    return !end;
+}
+
 static int base_url(char **out, const char *field, const char *url, e2b_err_t *err) {
     e2b_buf_t text;
     e2b_buf_init(&text, MAX_URL);
@@ -70,9 +84,9 @@ static int set_urls(e2b_config_t *config, const e2b_config_options_t *options, e
         e2b_buf_t text;
         e2b_buf_init(&text, sizeof fallback - 1);
         int code = e2b_buf_printf(&text, "https://api.%s", domain);
-        if (code != E2B_OK) {
+        if (code != E2B_OK) { /* a valid domain fits */
             e2b_buf_destroy(&text);
-            return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT, "domain is too long");
+            return E2B_ERR_OUT_OF_MEMORY;
         }
         memcpy(fallback, text.data, text.len + 1);
         e2b_buf_destroy(&text);
@@ -90,6 +104,9 @@ static int set_headers(e2b_config_t *config, const e2b_config_options_t *options
     e2b_buf_init(&line, MAX_HEADER);
     int code = e2b_buf_printf(&line, "User-Agent: %s",
                               options->user_agent ? options->user_agent : "e2b-swarm");
+    if (code == E2B_ERR_RESPONSE_TOO_LARGE || (code == E2B_OK && !header_valid(line.data))) {
+        code = e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT, "userAgent must be one line of text");
+    }
     if (code == E2B_OK) code = add_header(&config->api_headers, line.data);
     if (code == E2B_OK) code = add_header(&config->sandbox_headers, line.data);
     for (size_t i = 0; code == E2B_OK && i < options->header_count; i++) {
@@ -118,6 +135,10 @@ static int fill(e2b_config_t *config, const e2b_config_options_t *options, e2b_e
                                "apiKey must be printable ASCII without blanks");
         }
         if (!(config->api_key = e2b_strdup(options->api_key))) return E2B_ERR_OUT_OF_MEMORY;
+    }
+    if (options->proxy && !proxy_valid(options->proxy)) {
+        return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT,
+                           "proxy must be a URL such as http://127.0.0.1:3128");
     }
     config->proxy = e2b_strdup(options->proxy ? options->proxy : "");
     config->no_proxy = e2b_strdup(options->no_proxy ? options->no_proxy : "");

@@ -50,7 +50,8 @@ static size_t on_write(char *data, size_t size, size_t count, void *context) {
     e2b_err_set(&http->err, code,
                 code == E2B_ERR_RESPONSE_TOO_LARGE ? "%s: the answer is longer than %zu bytes"
                                                    : "%s: out of memory after %zu bytes",
-                http->what, http->answer.max);
+                http->what,
+                code == E2B_ERR_RESPONSE_TOO_LARGE ? http->answer.max : http->answer.len);
     return 0;
 }
 
@@ -72,7 +73,12 @@ static void copy_text(char *to, size_t size, const char *from, size_t len) {
     to[len] = '\0';
 }
 
-/* Whole seconds, or an HTTP date. */
+static int64_t at_most_a_day(int64_t wait_ms) {
+    const int64_t day_ms = (int64_t)E2B_MAX_TIMEOUT_S * 1000;
+    return wait_ms < 0 ? 0 : wait_ms < day_ms ? wait_ms : day_ms;
+}
+
+/* Whole seconds, or an HTTP date. Never more than a day: a sandbox does not live longer. */
 static int64_t parse_retry_after(const char *value, size_t len) {
     char text[64];
     if (len == 0 || len >= sizeof text) return -1;
@@ -81,19 +87,18 @@ static int64_t parse_retry_after(const char *value, size_t len) {
         int64_t seconds = 0;
         for (size_t i = 0; i < len && seconds < 1000000; i++)
             seconds = seconds * 10 + (text[i] - '0');
-        return seconds * 1000;
+        return at_most_a_day(seconds * 1000);
     }
     time_t when = curl_getdate(text, NULL);
     if (when < 0) return -1;
-    int64_t wait = (int64_t)when * 1000 - e2b_wall_ms();
-    return wait < 0 ? 0 : wait;
+    return at_most_a_day((int64_t)when * 1000 - e2b_wall_ms());
 }
 
 static size_t on_header(char *line, size_t size, size_t count, void *context) {
     e2b_http_t *http = context;
     size_t len = size * count, n;
     const char *value;
-    if (len > 12 && strncmp(line, "HTTP/", 5) == 0) { /* also after a 1xx: start afresh */
+    if (len >= 12 && strncmp(line, "HTTP/", 5) == 0) { /* also after a 1xx: start afresh */
         const char *blank = memchr(line, ' ', len);
         http->status = 0;
         for (const char *p = blank ? blank + 1 : line + len;

@@ -235,6 +235,8 @@ int e2b_http_bad_answer(e2b_http_t *http, const char *why) {
     e2b_err_t *err = &http->err;
     char quote[QUOTE];
     quote_body(http, quote, sizeof quote);
+    /* JSON, even a broken piece of it, may hold the daemon's token. */
+    if (strchr(quote, '{') || strchr(quote, '[')) quote[0] = '\0';
     e2b_err_set(err, E2B_ERR_BAD_RESPONSE, "%s: HTTP %d, but %s%s%s", http->what, http->status, why,
                 quote[0] ? ": " : "", quote);
     scrub(http, err->message);
