@@ -31,12 +31,14 @@ async function localFarEnd(owner) {
       backend.faults.add({ op: 'create', n: 1, action });
     },
     async close() {
-      const listed = await ownedBy(owner, connection);
       const alive = backend.sandboxes().length;
+      // A look that fails must not keep the backend, and with it this process, alive.
+      const listing = ownedBy(owner, connection);
+      await listing.catch(() => {});
       const { left } = await backend.close();
       const processes = Math.max(left.processes, processesBelow(stateDir));
       fs.rmSync(stateDir, { recursive: true, force: true });
-      return { sandboxes: Math.max(listed, alive, left.sandboxes), processes };
+      return { sandboxes: Math.max(await listing, alive, left.sandboxes), processes };
     },
   };
 }

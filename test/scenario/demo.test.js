@@ -86,3 +86,13 @@ test('an unknown option is wrong usage: 2, and the usage is shown', async () => 
   expect([status, stdout]).toEqual([2, '']);
   expect(stderr).toContain('--json');
 });
+
+test(
+  'an addon that is not there ends it: 1, what to run is named',
+  async () => {
+    const { status, stderr } = await demo([], { env: { E2B_SWARM_ADDON: '/nonexistent' } });
+    expect(status).toBe(1);
+    expect(stderr).toContain('npm run build');
+  },
+  TIMEOUT_MS,
+);
