@@ -11,9 +11,11 @@
 #include "alloc.h"
 #include "http_error.h"
 #include "json.h"
+#include "url.h"
 
 #define MAX_ENTRIES 4096 /* about 300 bytes each */
 #define BUCKETS 1024
+#define MAX_TOKEN 900 /* fits a header line; the hosted service has 64 digits */
 
 typedef struct entry {
     struct entry *next_in_bucket, *older, *newer;
@@ -21,7 +23,7 @@ typedef struct entry {
     e2b_config_t *config;
     char *sandbox_id;
     size_t bucket;
-    e2b_access_t access; /* token NULL: not known */
+    e2b_access_t *access; /* NULL: not known */
     e2b_access_wait_t *waiters;
     bool fetching;
     e2b_http_t http;
@@ -70,12 +72,6 @@ static void link_newest(e2b_access_cache_t *cache, entry_t *entry) {
     cache->newest = entry;
 }
 
-static void forget(entry_t *entry) {
-    e2b_wipe_free_string(entry->access.token);
-    e2b_free(entry->access.domain);
-    entry->access = (e2b_access_t){NULL, NULL};
-}
-
 static void remove_entry(entry_t *entry) {
     e2b_access_cache_t *cache = entry->cache;
     entry_t **link = &cache->buckets[entry->bucket];
@@ -84,7 +80,7 @@ static void remove_entry(entry_t *entry) {
     unlink_age(cache, entry);
     cache->count--;
     if (entry->fetching) e2b_http_destroy(&entry->http);
-    forget(entry);
+    e2b_access_release(entry->access);
     e2b_config_release(entry->config);
     e2b_free(entry->sandbox_id);
     e2b_free(entry);
@@ -130,57 +126,89 @@ void e2b_access_free(e2b_access_cache_t *cache) {
     e2b_free(cache);
 }
 
-/* ---- fetching ---- */
+/* ---- credentials ---- */
+
+void e2b_access_retain(e2b_access_t *access) {
+    atomic_fetch_add(&access->references, 1);
+}
+
+void e2b_access_release(e2b_access_t *access) {
+    if (!access || atomic_fetch_sub(&access->references, 1) != 1) return;
+    e2b_wipe_free_string(access->token);
+    e2b_free(access->domain);
+    e2b_free(access);
+}
+
+static bool token_valid(const char *token) {
+    for (const char *p = token; *p; p++) {
+        if (*p <= ' ' || *p >= 127) return false;
+    }
+    return strlen(token) <= MAX_TOKEN;
+}
 
 /* A null or absent token is a sandbox without one. */
-static int read_answer(entry_t *entry, const char *json, size_t len) {
-    cJSON *body = e2b_json_parse(json, len);
+static int read_answer(const char *json, size_t len, e2b_access_t **out) {
+    *out = NULL;
+    int code = E2B_ERR_BAD_RESPONSE;
     const char *token = "", *domain = "";
-    if (!cJSON_IsObject(body)) {
-        cJSON_Delete(body);
-        return E2B_ERR_BAD_RESPONSE;
-    }
+    e2b_access_t *access = NULL;
+    cJSON *body = e2b_json_parse(json, len);
+    if (!cJSON_IsObject(body)) goto done;
     e2b_json_string(body, "envdAccessToken", &token);
     e2b_json_string(body, "domain", &domain);
-    forget(entry);
-    entry->access.token = e2b_strdup(token);
-    entry->access.domain = e2b_strdup(domain);
-    cJSON_Delete(body);
-    if (entry->access.token && entry->access.domain) return E2B_OK;
-    forget(entry);
-    return E2B_ERR_OUT_OF_MEMORY;
+    if (!token_valid(token) || (*domain && !e2b_url_domain_valid(domain))) goto done;
+    code = E2B_ERR_OUT_OF_MEMORY;
+    if (!(access = e2b_calloc(1, sizeof *access))) goto done;
+    atomic_init(&access->references, 1);
+    access->token = e2b_strdup(token);
+    access->domain = e2b_strdup(domain);
+    if (!access->token || !access->domain) goto done;
+    *out = access;
+    access = NULL;
+    code = E2B_OK;
+done:
+    e2b_access_release(access);
+    e2b_json_wipe_delete(body);
+    return code;
 }
+
+/* ---- fetching ---- */
 
 static void fetched(e2b_http_t *http) {
     entry_t *entry = http->context;
     e2b_err_t err = http->err;
-    if (err.code == E2B_OK && read_answer(entry, http->answer.data ? http->answer.data : "",
-                                          http->answer.len) != E2B_OK) {
-        e2b_http_bad_answer(http, "the answer is no JSON object");
-        err = http->err;
+    if (err.code == E2B_OK) {
+        int code = read_answer(http->answer.data ? http->answer.data : "", http->answer.len,
+                               &entry->access);
+        if (code == E2B_ERR_OUT_OF_MEMORY) e2b_err_set(&err, code, "out of memory");
+        if (code == E2B_ERR_BAD_RESPONSE) {
+            e2b_http_bad_answer(http, "without credentials that could be used");
+            err = http->err;
+        }
     }
     /* Looking up credentials changes nothing: the call that needed them was not sent. */
-    err.outcome = http->status ? err.outcome : E2B_OUTCOME_NOT_SENT;
+    if (err.outcome != E2B_OUTCOME_REJECTED) err.outcome = E2B_OUTCOME_NOT_SENT;
     e2b_access_wait_t *waiters = entry->waiters;
+    e2b_access_t *access = entry->access;
+    if (access) e2b_access_retain(access); /* whoever is called may drop the entry */
     entry->waiters = NULL;
     entry->fetching = false;
     e2b_http_destroy(&entry->http);
-    if (err.code != E2B_OK) remove_entry(entry);
-    while (waiters) {
-        e2b_access_wait_t *wait = waiters;
+    if (!access) remove_entry(entry);
+    for (e2b_access_wait_t *wait; (wait = waiters) != NULL;) {
         waiters = wait->next;
         wait->entry = NULL;
-        wait->ready(wait, err.code == E2B_OK ? NULL : &err);
+        wait->ready(wait, access, &err);
     }
+    e2b_access_release(access);
 }
 
-static int fetch(entry_t *entry, int64_t timeout_ms) {
+static int fetch(entry_t *entry) {
     e2b_http_t *http = &entry->http;
     e2b_http_init(http, entry->cache->engine, entry->config);
     http->method = "GET";
     http->what = "looking up the sandbox";
     http->control = http->idempotent = true;
-    http->timeout_ms = timeout_ms;
     http->on_done = fetched;
     http->context = entry;
     int code =
@@ -194,21 +222,21 @@ static int fetch(entry_t *entry, int64_t timeout_ms) {
     return E2B_OK;
 }
 
-const e2b_access_t *e2b_access_get(e2b_access_cache_t *cache, e2b_config_t *config,
-                                   const char *sandbox_id, int64_t timeout_ms,
-                                   e2b_access_wait_t *wait, int *code) {
+e2b_access_t *e2b_access_get(e2b_access_cache_t *cache, e2b_config_t *config,
+                             const char *sandbox_id, e2b_access_wait_t *wait, int *code) {
     *code = E2B_OK;
     entry_t *entry = find(cache, config, sandbox_id);
-    if (entry && entry->access.token) {
+    if (entry && entry->access) {
         unlink_age(cache, entry);
         link_newest(cache, entry);
-        return &entry->access;
+        e2b_access_retain(entry->access);
+        return entry->access;
     }
     if (!entry && !(entry = add(cache, config, sandbox_id))) {
         *code = E2B_ERR_OUT_OF_MEMORY;
         return NULL;
     }
-    if (!entry->fetching && (*code = fetch(entry, timeout_ms)) != E2B_OK) {
+    if (!entry->fetching && (*code = fetch(entry)) != E2B_OK) {
         remove_entry(entry);
         return NULL;
     }
@@ -225,19 +253,29 @@ void e2b_access_cancel(e2b_access_wait_t *wait) {
     while (*link != wait) link = &(*link)->next;
     *link = wait->next;
     wait->entry = NULL;
+    if (!entry->waiters) remove_entry(entry);
 }
 
 int e2b_access_learn(e2b_access_cache_t *cache, e2b_config_t *config, const char *sandbox_id,
-                     const char *json, size_t len) {
+                     const char *json, size_t len, e2b_access_t **out) {
+    e2b_access_t *access;
+    int code = read_answer(json, len, &access);
+    if (out) *out = access;
+    if (code != E2B_OK) return code;
     entry_t *entry = find(cache, config, sandbox_id);
-    if (entry && entry->fetching) return E2B_OK; /* its own answer is on the way */
-    if (!entry && !(entry = add(cache, config, sandbox_id))) return E2B_OK;
-    int code = read_answer(entry, json, len);
-    if (code != E2B_OK) remove_entry(entry);
-    return code == E2B_ERR_BAD_RESPONSE ? code : E2B_OK;
+    if (!entry) entry = add(cache, config, sandbox_id); /* out of memory: it will be fetched */
+    if (entry && !entry->fetching) {                    /* else its own answer is on the way */
+        e2b_access_release(entry->access);
+        entry->access = access;
+        if (out) e2b_access_retain(access);
+    } else if (!out) {
+        e2b_access_release(access);
+    }
+    return E2B_OK;
 }
 
-void e2b_access_drop(e2b_access_cache_t *cache, e2b_config_t *config, const char *sandbox_id) {
+void e2b_access_drop(e2b_access_cache_t *cache, e2b_config_t *config, const char *sandbox_id,
+                     const e2b_access_t *known) {
     entry_t *entry = find(cache, config, sandbox_id);
-    if (entry && !entry->fetching) remove_entry(entry);
+    if (entry && !entry->fetching && (!known || entry->access == known)) remove_entry(entry);
 }

@@ -58,11 +58,15 @@ char *e2b_strndup(const char *text, size_t length) {
     return copy;
 }
 
-void e2b_wipe_free(void *ptr, size_t length) {
-    if (ptr == NULL) return;
+void e2b_wipe(void *ptr, size_t length) {
     memset(ptr, 0, length);
     /* Makes the zeros observable: without it the compiler may drop a memset before a free. */
     __asm__ __volatile__("" : : "r"(ptr) : "memory");
+}
+
+void e2b_wipe_free(void *ptr, size_t length) {
+    if (ptr == NULL) return;
+    e2b_wipe(ptr, length);
     free(ptr);
 }
 

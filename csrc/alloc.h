@@ -14,7 +14,9 @@ void e2b_free(void *ptr);                    /* NULL is fine */
 char *e2b_strdup(const char *text);          /* NULL in, NULL out */
 char *e2b_strndup(const char *text, size_t length);
 
-/* Overwrites length bytes in a way that the compiler keeps, then frees. For keys and tokens. */
+/* Overwrites length bytes in a way that the compiler keeps. For keys and tokens. */
+void e2b_wipe(void *ptr, size_t length);
+/* The same, then frees; NULL is fine. */
 void e2b_wipe_free(void *ptr, size_t length);
 /* The same for a string; NULL is fine. */
 void e2b_wipe_free_string(char *text);

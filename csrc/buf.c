@@ -21,17 +21,28 @@ void e2b_buf_init(e2b_buf_t *buf, size_t max) {
     buf->max = max < SIZE_MAX ? max : SIZE_MAX - 1; /* the NUL must still be countable */
 }
 
-void e2b_buf_destroy(e2b_buf_t *buf) {
-    e2b_free(buf->data);
-    e2b_buf_init(buf, buf->max);
+void e2b_buf_init_secret(e2b_buf_t *buf, size_t max) {
+    e2b_buf_init(buf, max);
+    buf->secret = true;
 }
 
-void e2b_buf_wipe_destroy(e2b_buf_t *buf) {
-    e2b_wipe_free(buf->data, buf->cap);
+/* Empty, with the same bound; its memory has gone elsewhere. */
+static void begin_again(e2b_buf_t *buf) {
+    bool secret = buf->secret;
     e2b_buf_init(buf, buf->max);
+    buf->secret = secret;
+}
+
+void e2b_buf_destroy(e2b_buf_t *buf) {
+    if (buf->secret)
+        e2b_wipe_free(buf->data, buf->cap);
+    else
+        e2b_free(buf->data);
+    begin_again(buf);
 }
 
 void e2b_buf_reset(e2b_buf_t *buf) {
+    if (buf->secret && buf->data != NULL) e2b_wipe(buf->data, buf->len);
     buf->len = 0;
     if (buf->data != NULL) buf->data[0] = '\0';
 }
@@ -48,8 +59,13 @@ int e2b_buf_reserve(e2b_buf_t *buf, size_t extra) {
     size_t need = buf->len + extra + 1;
     if (need <= buf->cap) return E2B_OK;
     size_t cap = grown(buf->cap, need, buf->max + 1);
-    char *data = e2b_realloc(buf->data, cap);
+    /* realloc would leave the old bytes behind where it has moved them from. */
+    char *data = buf->secret ? e2b_malloc(cap) : e2b_realloc(buf->data, cap);
     if (data == NULL) return E2B_ERR_OUT_OF_MEMORY;
+    if (buf->secret && buf->data != NULL) {
+        memcpy(data, buf->data, buf->len);
+        e2b_wipe_free(buf->data, buf->cap);
+    }
     data[buf->len] = '\0';
     buf->data = data;
     buf->cap = cap;
@@ -89,7 +105,7 @@ int e2b_buf_printf(e2b_buf_t *buf, const char *format, ...) {
 char *e2b_buf_take(e2b_buf_t *buf, size_t *len) {
     char *data = buf->data != NULL ? buf->data : e2b_strdup("");
     if (len != NULL) *len = buf->len;
-    e2b_buf_init(buf, buf->max);
+    begin_again(buf);
     return data;
 }
 

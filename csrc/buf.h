@@ -14,13 +14,14 @@ typedef struct e2b_buf {
     char *data; /* NUL after len bytes whenever it is not NULL */
     size_t len;
     size_t cap;
-    size_t max; /* appending past it answers E2B_ERR_RESPONSE_TOO_LARGE and changes nothing */
+    size_t max;  /* appending past it answers E2B_ERR_RESPONSE_TOO_LARGE and changes nothing */
+    bool secret; /* what it held is overwritten when it grows, is reset or destroyed */
 } e2b_buf_t;
 
 void e2b_buf_init(e2b_buf_t *buf, size_t max);
-void e2b_buf_destroy(e2b_buf_t *buf);      /* frees; leaves an empty, usable buffer */
-void e2b_buf_wipe_destroy(e2b_buf_t *buf); /* overwrites first: bodies that hold a token */
-void e2b_buf_reset(e2b_buf_t *buf);        /* len = 0, keeps the memory */
+void e2b_buf_init_secret(e2b_buf_t *buf, size_t max); /* for what holds a key or a token */
+void e2b_buf_destroy(e2b_buf_t *buf);                 /* frees; leaves an empty, usable buffer */
+void e2b_buf_reset(e2b_buf_t *buf);                   /* len = 0, keeps the memory */
 
 /* Room for extra more bytes; growth doubles. 0, E2B_ERR_OUT_OF_MEMORY or _RESPONSE_TOO_LARGE. */
 int e2b_buf_reserve(e2b_buf_t *buf, size_t extra);

@@ -1,7 +1,8 @@
 /*
  * client.c: all calls of one environment: commands in, steps, news out. Commands cross from the
- * loop thread under a lock; everything else belongs to whoever runs (a step, or the loop thread
- * while none runs). Calls are known by id, never by pointer: a cancel may cross a completion.
+ * loop thread under a lock and need no memory: none can be lost. Everything else belongs to whoever
+ * runs (a step, or the loop thread while none runs). The loop thread knows calls by id, never by
+ * pointer: a cancel may cross a completion.
  */
 #include <pthread.h>
 #include <string.h>
@@ -15,25 +16,17 @@
     4 /* reading the clock at each turn costs more than a small turn                               \
        */
 
-typedef enum command_kind { SUBMIT, CANCEL, DETACH, ACK } command_kind_t;
-typedef struct command {
-    command_kind_t kind;
-    uint64_t id;
-    e2b_op_t *op; /* SUBMIT */
-} command_t;
+enum { ASK_SUBMIT = 1, ASK_CANCEL = 2, ASK_DETACH = 4, ASK_ACK = 8, ASK_END = 6 };
 
 struct e2b_client {
     e2b_engine_t *engine;
     e2b_access_cache_t *access;
-    pthread_mutex_t lock; /* commands only */
-    command_t *commands;
-    size_t command_count, command_cap;
-    command_t *draining; /* the step's own, swapped with commands */
-    size_t draining_cap;
-    size_t active;  /* loop thread */
-    size_t adopted; /* ops of our own, such as the kill that follows a cancel */
-    e2b_op_t *all;  /* accepted by a step and not yet given back */
-    e2b_op_t *table[BUCKETS];
+    pthread_mutex_t lock; /* this list, and every op's asked and next_asked */
+    e2b_op_t *asked_first, **asked_last;
+    size_t active;            /* loop thread, as is the table: */
+    e2b_op_t *table[BUCKETS]; /* calls submitted and not yet taken as done, by id */
+    size_t adopted;           /* ops of our own, such as the kill that follows a cancel */
+    e2b_op_t *all;            /* accepted by a step and not yet given back */
     e2b_op_t *news_first, **news_last;
     size_t waiting; /* ops with waits_for_idle */
 };
@@ -43,6 +36,7 @@ int e2b_client_create(e2b_client_t **out) {
     e2b_client_t *client = e2b_calloc(1, sizeof *client);
     if (!client) return E2B_ERR_OUT_OF_MEMORY;
     client->news_last = &client->news_first;
+    client->asked_last = &client->asked_first;
     if (pthread_mutex_init(&client->lock, NULL) != 0) {
         e2b_free(client);
         return E2B_ERR_OUT_OF_MEMORY;
@@ -58,8 +52,9 @@ int e2b_client_create(e2b_client_t **out) {
 
 void e2b_client_free(e2b_client_t *client) {
     if (!client) return;
-    for (size_t i = 0; i < client->command_count; i++) {
-        if (client->commands[i].op) e2b_op_free(client->commands[i].op);
+    for (e2b_op_t *op; (op = client->asked_first) != NULL;) {
+        client->asked_first = op->next_asked;
+        if (op->asked & ASK_SUBMIT) e2b_op_free(op); /* no step has seen it */
     }
     for (e2b_op_t *op; (op = client->all) != NULL;) {
         client->all = op->next;
@@ -68,8 +63,6 @@ void e2b_client_free(e2b_client_t *client) {
     e2b_access_free(client->access);
     e2b_engine_free(client->engine);
     pthread_mutex_destroy(&client->lock);
-    e2b_free(client->commands);
-    e2b_free(client->draining);
     e2b_free(client);
 }
 
@@ -85,56 +78,40 @@ e2b_access_cache_t *e2b_client_access(e2b_client_t *client) {
     return client->access;
 }
 
-/* ---- commands ---- */
+/* ---- commands: bits on the op, which is in the list while it has any ---- */
 
-static int push(e2b_client_t *client, command_t command) {
-    int code = E2B_OK;
+static void ask(e2b_client_t *client, e2b_op_t *op, unsigned what) {
     pthread_mutex_lock(&client->lock);
-    if (client->command_count == client->command_cap) {
-        size_t cap = client->command_cap ? client->command_cap * 2 : 64;
-        command_t *grown = e2b_realloc(client->commands, cap * sizeof *grown);
-        if (grown) {
-            client->commands = grown;
-            client->command_cap = cap;
-        } else {
-            code = E2B_ERR_OUT_OF_MEMORY;
+    bool ended = (op->asked & ASK_END) && (what & ASK_END);
+    if (!ended) { /* of a cancel and a detach the first counts */
+        if (!op->asked) {
+            op->next_asked = NULL;
+            *client->asked_last = op;
+            client->asked_last = &op->next_asked;
         }
+        op->asked |= what;
     }
-    if (code == E2B_OK) client->commands[client->command_count++] = command;
     pthread_mutex_unlock(&client->lock);
-    return code;
 }
 
-int e2b_client_submit(e2b_client_t *client, e2b_op_t *op, uint64_t id) {
-    if (client->active >= E2B_MAX_CALLS) return E2B_ERR_CAPACITY;
-    op->id = id;
-    op->client = client;
-    int code = push(client, (command_t){SUBMIT, id, op});
-    if (code == E2B_OK) client->active++;
-    return code;
+static void unlink_asked(e2b_client_t *client, e2b_op_t *op) {
+    e2b_op_t **link = &client->asked_first;
+    while (*link != op) link = &(*link)->next_asked;
+    *link = op->next_asked;
+    if (!op->next_asked) client->asked_last = link;
 }
 
-void e2b_client_cancel(e2b_client_t *client, uint64_t id) {
-    push(client, (command_t){CANCEL, id, NULL});
-}
-
-void e2b_client_detach(e2b_client_t *client, uint64_t id) {
-    push(client, (command_t){DETACH, id, NULL});
-}
-
-void e2b_client_ack(e2b_client_t *client, uint64_t id) {
-    push(client, (command_t){ACK, id, NULL});
-}
-
-bool e2b_client_pending(e2b_client_t *client) {
+/* The next op with commands, which are taken off it; NULL: none is left. */
+static e2b_op_t *next_asked(e2b_client_t *client, unsigned *what) {
     pthread_mutex_lock(&client->lock);
-    bool pending = client->command_count > 0;
+    e2b_op_t *op = client->asked_first;
+    if (op) {
+        unlink_asked(client, op);
+        *what = op->asked;
+        op->asked = 0;
+    }
     pthread_mutex_unlock(&client->lock);
-    return pending;
-}
-
-size_t e2b_client_active(const e2b_client_t *client) {
-    return client->active + client->adopted;
+    return op;
 }
 
 static e2b_op_t *find(e2b_client_t *client, uint64_t id) {
@@ -143,16 +120,51 @@ static e2b_op_t *find(e2b_client_t *client, uint64_t id) {
     return op;
 }
 
+static void ask_by_id(e2b_client_t *client, uint64_t id, unsigned what) {
+    e2b_op_t *op = find(client, id);
+    if (op) ask(client, op, what);
+}
+
+int e2b_client_submit(e2b_client_t *client, e2b_op_t *op, uint64_t id) {
+    if (client->active >= E2B_MAX_CALLS) return E2B_ERR_CAPACITY;
+    op->id = id;
+    op->client = client;
+    op->next_in_table = client->table[id % BUCKETS];
+    client->table[id % BUCKETS] = op;
+    client->active++;
+    ask(client, op, ASK_SUBMIT);
+    return E2B_OK;
+}
+
+void e2b_client_cancel(e2b_client_t *client, uint64_t id) {
+    ask_by_id(client, id, ASK_CANCEL);
+}
+
+void e2b_client_detach(e2b_client_t *client, uint64_t id) {
+    ask_by_id(client, id, ASK_DETACH);
+}
+
+void e2b_client_ack(e2b_client_t *client, uint64_t id) {
+    ask_by_id(client, id, ASK_ACK);
+}
+
+bool e2b_client_pending(e2b_client_t *client) {
+    pthread_mutex_lock(&client->lock);
+    bool pending = client->asked_first != NULL;
+    pthread_mutex_unlock(&client->lock);
+    return pending;
+}
+
+size_t e2b_client_active(const e2b_client_t *client) {
+    return client->active + client->adopted;
+}
+
 static void admit(e2b_client_t *client, e2b_op_t *op) {
     op->client = client;
     op->previous = NULL;
     op->next = client->all;
     if (client->all) client->all->previous = op;
     client->all = op;
-    if (op->id) {
-        op->next_in_table = client->table[op->id % BUCKETS];
-        client->table[op->id % BUCKETS] = op;
-    }
     if (op->waits_for_idle) client->waiting++;
     e2b_op_soon(op);
 }
@@ -169,35 +181,24 @@ static void cancel(e2b_op_t *op, bool detach) {
     e2b_op_fail(op, &err);
 }
 
-static void run_command(e2b_client_t *client, const command_t *command) {
-    if (command->kind == SUBMIT) {
-        admit(client, command->op);
-        return;
-    }
-    e2b_op_t *op = find(client, command->id);
-    if (!op || op->finished) return;
-    if (command->kind != ACK) {
-        cancel(op, command->kind == DETACH);
-    } else {
+static void run_commands(e2b_client_t *client, e2b_op_t *op, unsigned what) {
+    if (what & ASK_SUBMIT) admit(client, op);
+    if (op->finished) return;
+    if (what & ASK_END) {
+        cancel(op, (what & ASK_DETACH) != 0);
+    } else if (what & ASK_ACK) {
         op->unread = op->stream[0].len + op->stream[1].len;
         e2b_http_resume(&op->http);
     }
 }
 
 static bool drain(e2b_client_t *client) {
-    pthread_mutex_lock(&client->lock);
-    command_t *list = client->commands;
-    size_t count = client->command_count, cap = client->command_cap;
-    if (count > 0) {
-        client->commands = client->draining;
-        client->command_cap = client->draining_cap;
-        client->command_count = 0;
-        client->draining = list;
-        client->draining_cap = cap;
+    bool any = false;
+    unsigned what;
+    for (e2b_op_t *op; (op = next_asked(client, &what)) != NULL; any = true) {
+        run_commands(client, op, what);
     }
-    pthread_mutex_unlock(&client->lock);
-    for (size_t i = 0; i < count; i++) run_command(client, &list[i]);
-    return count > 0;
+    return any;
 }
 
 /* ---- steps ---- */
@@ -230,9 +231,11 @@ static void give_back(e2b_client_t *client, e2b_op_t *op) {
     *(op->previous ? &op->previous->next : &client->all) = op->next;
     if (op->next) op->next->previous = op->previous;
     if (!op->id) return;
+    if (op->asked) unlink_asked(client, op); /* a command that crossed its end */
     e2b_op_t **link = &client->table[op->id % BUCKETS];
     while (*link != op) link = &(*link)->next_in_table;
     *link = op->next_in_table;
+    client->active--;
 }
 
 e2b_op_t *e2b_client_take(e2b_client_t *client) {
@@ -241,10 +244,7 @@ e2b_op_t *e2b_client_take(e2b_client_t *client) {
         if (!client->news_first) client->news_last = &client->news_first;
         op->in_news = false;
         if (op->finished) give_back(client, op);
-        if (op->id) {
-            if (op->finished) client->active--;
-            return op;
-        }
+        if (op->id) return op;
         if (op->finished) {
             client->adopted--;
             e2b_op_free(op);

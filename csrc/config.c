@@ -101,7 +101,7 @@ static int set_urls(e2b_config_t *config, const e2b_config_options_t *options, e
 
 static int set_headers(e2b_config_t *config, const e2b_config_options_t *options, e2b_err_t *err) {
     e2b_buf_t line;
-    e2b_buf_init(&line, MAX_HEADER);
+    e2b_buf_init_secret(&line, MAX_HEADER);
     int code = e2b_buf_printf(&line, "User-Agent: %s",
                               options->user_agent ? options->user_agent : "e2b-swarm");
     if (code == E2B_ERR_RESPONSE_TOO_LARGE || (code == E2B_OK && !header_valid(line.data))) {
@@ -124,7 +124,7 @@ static int set_headers(e2b_config_t *config, const e2b_config_options_t *options
         code = e2b_buf_printf(&line, "X-API-Key: %s", config->api_key);
         if (code == E2B_OK) code = add_header(&config->api_headers, line.data);
     }
-    e2b_buf_wipe_destroy(&line);
+    e2b_buf_destroy(&line);
     return code;
 }
 

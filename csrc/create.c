@@ -46,9 +46,9 @@ static void create_answered(e2b_op_t *op) {
                 e2b_op_check_id(id, NULL) == E2B_OK;
     if (fine) {
         e2b_access_learn(e2b_client_access(op->client), op->config, id, op->http.answer.data,
-                         op->http.answer.len);
+                         op->http.answer.len, NULL);
     }
-    cJSON_Delete(body);
+    e2b_json_wipe_delete(body);
     if (!fine) {
         e2b_http_bad_answer(&op->http, "the answer holds no sandboxID");
         e2b_op_fail(op, &op->http.err);
@@ -71,11 +71,11 @@ static void create_advance(e2b_op_t *op) {
 }
 
 static void create_destroy(e2b_op_t *op) {
-    e2b_buf_wipe_destroy(&((create_op_t *)op)->payload);
+    e2b_buf_destroy(&((create_op_t *)op)->payload);
 }
 
 static const e2b_op_class_t create_class = {"creating the sandbox", create_advance, NULL,
-                                            create_destroy};
+                                            create_destroy, NULL};
 
 static bool add_pairs(cJSON *object, const char *key, e2b_strings_t pairs) {
     if (pairs.count == 0) return true;
@@ -126,7 +126,7 @@ static int build_create(e2b_buf_t *out, const e2b_create_args_t *args) {
         fine = cJSON_AddBoolToObject(body, "allow_internet_access", args->allow_internet > 0);
     }
     int code = fine ? e2b_json_print(out, body) : E2B_ERR_OUT_OF_MEMORY;
-    cJSON_Delete(body);
+    e2b_json_wipe_delete(body);
     return code;
 }
 
@@ -138,10 +138,11 @@ int e2b_op_create(const e2b_call_t *call, const e2b_create_args_t *args, e2b_op_
     e2b_op_t *op = e2b_op_new(sizeof(create_op_t), &create_class, call, NULL, err);
     if (!op) return err->code;
     create_op_t *self = (create_op_t *)op;
-    e2b_buf_init(&self->payload, E2B_MAX_UNARY_BODY);
-    if (build_create(&self->payload, args) != E2B_OK) {
+    e2b_buf_init_secret(&self->payload, E2B_MAX_UNARY_BODY);
+    code = build_create(&self->payload, args);
+    if (code != E2B_OK) {
         e2b_op_free(op);
-        return e2b_err_set(err, E2B_ERR_OUT_OF_MEMORY, "out of memory");
+        return e2b_op_refuse(code, "metadata and env", err);
     }
     *out = op;
     return E2B_OK;

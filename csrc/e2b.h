@@ -167,8 +167,8 @@ bool e2b_client_pending(e2b_client_t *client);
 size_t e2b_client_active(const e2b_client_t *client);
 
 /* Taken: op belongs to the client until it is taken as done. id is the caller's, never reused;
- * 0 is not allowed. Any time. On failure (E2B_ERR_CAPACITY above E2B_MAX_CALLS, OUT_OF_MEMORY) op
- * still belongs to the caller. */
+ * 0 is not allowed. Any time. On failure (E2B_ERR_CAPACITY above E2B_MAX_CALLS) op still belongs to
+ * the caller. */
 int e2b_client_submit(e2b_client_t *client, e2b_op_t *op, uint64_t id);
 /* Unknown or finished ids are fine: a cancel may cross the completion. Any time. */
 void e2b_client_cancel(e2b_client_t *client, uint64_t id);

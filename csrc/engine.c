@@ -138,6 +138,7 @@ void e2b_engine_stop(e2b_engine_t *engine, e2b_transfer_t *transfer) {
     CURL *easy = transfer->easy;
     if (!easy) return;
     transfer->easy = NULL;
+    e2b_engine_undefer(engine, &transfer->broken);
     curl_multi_remove_handle(engine->multi, easy); /* one that was never added is no error */
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
     if (engine->idle_len < EASY_POOL) {
@@ -147,9 +148,21 @@ void e2b_engine_stop(e2b_engine_t *engine, e2b_transfer_t *transfer) {
     }
 }
 
+static void report_broken(e2b_deferred_t *broken) {
+    e2b_transfer_t *transfer =
+        (e2b_transfer_t *)((char *)broken - offsetof(e2b_transfer_t, broken));
+    transfer->on_done(transfer, transfer->broken_code);
+}
+
+/* libcurl hands out what it has kept at once. What the receiver says of it is told here only: the
+ * transfer itself would go on, with a hole. */
 void e2b_engine_unpause(e2b_engine_t *engine, e2b_transfer_t *transfer) {
-    (void)engine;
-    if (transfer->easy) curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
+    if (!transfer->easy) return;
+    CURLcode code = curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
+    if (code == CURLE_OK) return;
+    transfer->broken_code = code;
+    transfer->broken.run = report_broken;
+    e2b_engine_defer(engine, &transfer->broken);
 }
 
 static bool deliver_finished(e2b_engine_t *engine) {

@@ -17,10 +17,18 @@
 
 typedef struct e2b_engine e2b_engine_t;
 
+typedef struct e2b_deferred {
+    struct e2b_deferred *next;
+    bool queued;
+    void (*run)(struct e2b_deferred *deferred);
+} e2b_deferred_t;
+
 /* One curl transfer; embedded in its owner, which must stop it before it goes away. */
 typedef struct e2b_transfer {
     CURL *easy; /* NULL when idle */
     void (*on_done)(struct e2b_transfer *transfer, CURLcode code);
+    e2b_deferred_t broken; /* private: it failed when it was unpaused */
+    CURLcode broken_code;
 } e2b_transfer_t;
 
 typedef struct e2b_timer {
@@ -28,12 +36,6 @@ typedef struct e2b_timer {
     size_t slot; /* place in the heap + 1; 0 when not set */
     void (*fire)(struct e2b_timer *timer);
 } e2b_timer_t;
-
-typedef struct e2b_deferred {
-    struct e2b_deferred *next;
-    bool queued;
-    void (*run)(struct e2b_deferred *deferred);
-} e2b_deferred_t;
 
 int e2b_engine_create(e2b_engine_t **out);
 void e2b_engine_free(e2b_engine_t *engine); /* every transfer must have been stopped */

@@ -17,6 +17,10 @@ static int check_path(const char *path, e2b_err_t *err) {
     return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT, "path must be a string that is not empty");
 }
 
+static int check_file(const char *path, const char *user, e2b_err_t *err) {
+    return check_path(path, err) == E2B_OK ? e2b_op_check_user(user, err) : err->code;
+}
+
 static int files_query(e2b_buf_t *out, const char *path, const char *user) {
     bool first = true;
     int code = e2b_url_query(out, "path", path, &first);
@@ -34,7 +38,7 @@ int e2b_files_upload(e2b_op_t *op, const char *path, const char *user, e2b_bytes
 int e2b_op_write_file(const e2b_call_t *call, const char *sandbox_id, const char *path,
                       const char *user, e2b_bytes_t data, e2b_op_t **out, e2b_err_t *err) {
     *out = NULL;
-    if (check_path(path, err) != E2B_OK) return err->code;
+    if (check_file(path, user, err) != E2B_OK) return err->code;
     unary_op_t *self = e2b_unary_new(&e2b_write_file_class, call, sandbox_id, "/files", NULL, err);
     if (!self) return err->code;
     self->rpc = false;
@@ -46,7 +50,7 @@ int e2b_op_write_file(const e2b_call_t *call, const char *sandbox_id, const char
 int e2b_op_read_file(const e2b_call_t *call, const char *sandbox_id, const char *path,
                      const char *user, size_t max_bytes, e2b_op_t **out, e2b_err_t *err) {
     *out = NULL;
-    if (check_path(path, err) != E2B_OK) return err->code;
+    if (check_file(path, user, err) != E2B_OK) return err->code;
     unary_op_t *self = e2b_unary_new(&e2b_read_file_class, call, sandbox_id, "/files", NULL, err);
     if (!self) return err->code;
     self->rpc = false;

@@ -157,7 +157,7 @@ void e2b_http_init(e2b_http_t *http, e2b_engine_t *engine, const e2b_config_t *c
     http->config = config;
     http->retry_after_ms = -1;
     e2b_buf_init(&http->url, MAX_URL);
-    e2b_buf_init(&http->header_text, MAX_HEADER_TEXT);
+    e2b_buf_init_secret(&http->header_text, MAX_HEADER_TEXT);
     e2b_buf_init(&http->answer, E2B_MAX_UNARY_BODY);
     e2b_err_init(&http->err);
 }
@@ -165,8 +165,8 @@ void e2b_http_init(e2b_http_t *http, e2b_engine_t *engine, const e2b_config_t *c
 void e2b_http_destroy(e2b_http_t *http) {
     e2b_http_stop(http);
     e2b_buf_destroy(&http->url);
-    e2b_buf_wipe_destroy(&http->header_text);
-    e2b_buf_wipe_destroy(&http->answer);
+    e2b_buf_destroy(&http->header_text);
+    e2b_buf_destroy(&http->answer);
 }
 
 int e2b_http_header(e2b_http_t *http, const char *format, ...) {
@@ -180,6 +180,7 @@ int e2b_http_header(e2b_http_t *http, const char *format, ...) {
     http->header_at[http->header_count] = http->header_text.len;
     int code = e2b_buf_append(&http->header_text, line, (size_t)len + 1);
     if (code == E2B_OK) http->header_count++;
+    e2b_wipe(line, (size_t)len);
     return code;
 }
 
@@ -195,7 +196,9 @@ static struct curl_slist *header_list(e2b_http_t *http) {
     return next;
 }
 
-static void set_method(CURL *easy, const e2b_http_t *http) {
+/* False: out of memory. A DELETE that became a GET, or a call that went past the proxy, would be
+ * worse than none. */
+static bool set_request(CURL *easy, const e2b_http_t *http) {
     if (http->body_len > 0 || strcmp(http->method, "POST") == 0) {
         curl_easy_setopt(easy, CURLOPT_POST, 1L);
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS, NULL);
@@ -204,7 +207,10 @@ static void set_method(CURL *easy, const e2b_http_t *http) {
         curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
     }
     bool usual = strcmp(http->method, "GET") == 0 || strcmp(http->method, "POST") == 0;
-    curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, usual ? NULL : http->method);
+    return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, usual ? NULL : http->method) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_PROXY, http->config->proxy) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_NOPROXY, http->config->no_proxy) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_URL, http->url.data) == CURLE_OK;
 }
 
 int e2b_http_start(e2b_http_t *http) {
@@ -215,6 +221,7 @@ int e2b_http_start(e2b_http_t *http) {
     CURL *easy = e2b_engine_prepare(http->engine, &http->transfer);
     if (!easy) return E2B_ERR_OUT_OF_MEMORY;
     if (http->on_data) http->answer.max = MAX_REFUSAL;
+    http->answer.secret = http->control; /* it may hold a daemon's token */
     curl_easy_setopt(easy, CURLOPT_HTTPHEADER, header_list(http));
     curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read);
     curl_easy_setopt(easy, CURLOPT_READDATA, http);
@@ -229,14 +236,10 @@ int e2b_http_start(e2b_http_t *http) {
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, http);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, http->curl_text);
     curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)http->timeout_ms);
-    curl_easy_setopt(easy, CURLOPT_PROXY, http->config->proxy);
-    curl_easy_setopt(easy, CURLOPT_NOPROXY, http->config->no_proxy);
     /* Without TLS there is no HTTP/2 here; waiting for a first answer to tell would make every
      * call to a host hang behind one that does. */
     curl_easy_setopt(easy, CURLOPT_PIPEWAIT, strncmp(http->url.data, "https:", 6) == 0 ? 1L : 0L);
-    set_method(easy, http);
-    if (curl_easy_setopt(easy, CURLOPT_URL, http->url.data) != CURLE_OK ||
-        e2b_engine_start(http->engine, &http->transfer) != E2B_OK) {
+    if (!set_request(easy, http) || e2b_engine_start(http->engine, &http->transfer) != E2B_OK) {
         e2b_engine_stop(http->engine, &http->transfer);
         return E2B_ERR_OUT_OF_MEMORY;
     }

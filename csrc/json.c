@@ -4,11 +4,14 @@
  */
 #include "json.h"
 
+#include <limits.h>
 #include <math.h>
 #include <string.h>
 
+#include "alloc.h"
 #include "e2b.h"
 
+#define FIRST_ROOM 256
 #define MAX_EXACT 9007199254740992.0 /* 2^53: past it a double no longer tells neighbours apart */
 
 /* cJSON would end a string at \u0000 (or at a bare NUL, which JSON forbids) and drop the rest of
@@ -110,11 +113,35 @@ e2b_json_get_t e2b_json_object(const cJSON *object, const char *key, const cJSON
     return E2B_JSON_FOUND;
 }
 
+/* As deep as the tree, which cJSON bounds. */
+static void wipe_strings(const cJSON *item) {
+    for (; item != NULL; item = item->next) {
+        if (item->valuestring != NULL) e2b_wipe(item->valuestring, strlen(item->valuestring));
+        wipe_strings(item->child);
+    }
+}
+
+void e2b_json_wipe_delete(cJSON *value) {
+    wipe_strings(value);
+    cJSON_Delete(value);
+}
+
+/* Straight into the buffer: cJSON's own would leave copies behind as it grows. */
 int e2b_json_print(e2b_buf_t *out, const cJSON *value) {
-    char *text = cJSON_PrintUnformatted(value);
-    if (text == NULL)
-        return E2B_ERR_OUT_OF_MEMORY; /* also for a NULL value: a tree that could not be built */
-    int code = e2b_buf_puts(out, text);
-    cJSON_free(text);
-    return code;
+    if (value == NULL) return E2B_ERR_OUT_OF_MEMORY; /* a tree that could not be built */
+    for (size_t want = FIRST_ROOM;; want *= 2) {
+        size_t left = out->max - out->len;
+        size_t room = want < left ? want : left;
+        int code = e2b_buf_reserve(out, room);
+        if (code != E2B_OK) return code;
+        size_t size = out->cap - out->len;
+        char *text = out->data + out->len;
+        if (cJSON_PrintPreallocated((cJSON *)value, text, size < INT_MAX ? (int)size : INT_MAX,
+                                    false)) {
+            out->len += strlen(text);
+            return E2B_OK;
+        }
+        e2b_wipe(text, size);
+        if (room == left) return E2B_ERR_RESPONSE_TOO_LARGE;
+    }
 }

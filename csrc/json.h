@@ -30,6 +30,9 @@ e2b_json_int(const cJSON *object, const char *key, int64_t min, int64_t max,
 e2b_json_get_t e2b_json_bool(const cJSON *object, const char *key, bool *out);
 e2b_json_get_t e2b_json_object(const cJSON *object, const char *key, const cJSON **out);
 
+/* Frees a tree whose strings may be keys or tokens: they are overwritten first. NULL is fine. */
+void e2b_json_wipe_delete(cJSON *value);
+
 /* Appends the unformatted text of value. 0, OUT_OF_MEMORY or RESPONSE_TOO_LARGE. */
 int e2b_json_print(e2b_buf_t *out, const cJSON *value);
 

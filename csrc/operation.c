@@ -16,6 +16,7 @@
 
 #define MAX_REQUEST (64u * 1024 * 1024) /* JSON bodies: inputs and environments */
 #define MAX_REQUEST_TIMEOUT_MS 86400000
+#define MAX_USER 128 /* longer than any system's */
 
 #define OP_OF(pointer, member) ((e2b_op_t *)((char *)(pointer)-offsetof(e2b_op_t, member)))
 
@@ -35,6 +36,19 @@ int e2b_op_check_timeout(const char *field, double seconds, e2b_err_t *err) {
                        E2B_MAX_TIMEOUT_S);
 }
 
+int e2b_op_check_user(const char *user, e2b_err_t *err) {
+    size_t len = user ? strlen(user) : 1;
+    bool fine = len > 0 && len <= MAX_USER;
+    for (const char *p = user; fine && p && *p; p++) fine = *p > ' ' && *p < 127 && *p != ':';
+    if (fine) return E2B_OK;
+    return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT, "user must be the name of a Linux user");
+}
+
+int e2b_op_refuse(int code, const char *what, e2b_err_t *err) {
+    if (code == E2B_ERR_OUT_OF_MEMORY) return e2b_err_set(err, code, "out of memory");
+    return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT, "%s: too long for one request", what);
+}
+
 long long e2b_op_seconds(double seconds) {
     return (long long)ceil(seconds);
 }
@@ -46,19 +60,36 @@ static void run_soon(e2b_deferred_t *soon) {
     if (!op->finished) op->class->advance(op);
 }
 
+static void fail_lookup(e2b_op_t *op) {
+    e2b_err_t err;
+    e2b_err_init(&err);
+    err.retryable = true;
+    e2b_err_set(&err, E2B_ERR_TIMEOUT,
+                "%s failed: looking up the sandbox took longer than requestTimeoutMs",
+                op->class->what);
+    e2b_op_fail(op, &err);
+}
+
 static void fire(e2b_timer_t *timer) {
     e2b_op_t *op = OP_OF(timer, timer);
+    if (op->access.entry) {
+        fail_lookup(op);
+        return;
+    }
     op->timer_fired = true;
     op->class->advance(op);
 }
 
-static void access_ready(e2b_access_wait_t *wait, const e2b_err_t *err) {
+static void access_ready(e2b_access_wait_t *wait, e2b_access_t *access, const e2b_err_t *err) {
     e2b_op_t *op = OP_OF(wait, access);
-    if (err) {
+    e2b_engine_timer_clear(e2b_client_engine(op->client), &op->timer);
+    if (!access) {
         e2b_op_fail(op, err);
-    } else {
-        e2b_op_soon(op);
+        return;
     }
+    e2b_access_retain(access);
+    op->credentials = access;
+    e2b_op_soon(op);
 }
 
 e2b_op_t *e2b_op_new(size_t size, const e2b_op_class_t *class, const e2b_call_t *call,
@@ -92,7 +123,7 @@ e2b_op_t *e2b_op_new(size_t size, const e2b_op_class_t *class, const e2b_call_t 
     op->soon.run = run_soon;
     op->timer.fire = fire;
     op->access.ready = access_ready;
-    e2b_buf_init(&op->request, MAX_REQUEST);
+    e2b_buf_init_secret(&op->request, MAX_REQUEST);
     e2b_buf_init(&op->body, E2B_MAX_FILE_BODY);
     e2b_buf_init(&op->extra, E2B_MAX_UNARY_BODY);
     for (int i = 0; i < 2; i++) {
@@ -109,6 +140,7 @@ e2b_op_t *e2b_op_new(size_t size, const e2b_op_class_t *class, const e2b_call_t 
 
 /* Everything that the engine knows of the op is taken back. */
 static void detach(e2b_op_t *op) {
+    if (op->class->stop) op->class->stop(op);
     if (op->http_made) e2b_http_stop(&op->http);
     e2b_access_cancel(&op->access);
     if (op->client) {
@@ -122,10 +154,11 @@ void e2b_op_free(e2b_op_t *op) {
     if (!op->finished) detach(op);
     if (op->class->destroy) op->class->destroy(op);
     if (op->http_made) e2b_http_destroy(&op->http);
+    e2b_access_release(op->credentials);
     e2b_config_release(op->config);
     e2b_free(op->sandbox_id);
-    e2b_buf_wipe_destroy(&op->request);
-    e2b_buf_wipe_destroy(&op->body);
+    e2b_buf_destroy(&op->request);
+    e2b_buf_destroy(&op->body);
     e2b_buf_destroy(&op->extra);
     for (int i = 0; i < 2; i++) {
         e2b_buf_destroy(&op->stream[i]);
@@ -161,7 +194,7 @@ static void exchange_done(e2b_http_t *http) {
     bool stale = !http->control && (code == E2B_ERR_UNAUTHENTICATED ||
                                     code == E2B_ERR_SANDBOX_GONE || code == E2B_ERR_BAD_GATEWAY);
     if (stale || (http->control && code == E2B_ERR_NOT_FOUND && op->sandbox_id[0])) {
-        e2b_access_drop(e2b_client_access(op->client), op->config, op->sandbox_id);
+        e2b_access_drop(e2b_client_access(op->client), op->config, op->sandbox_id, op->credentials);
     }
     op->class->advance(op);
 }
@@ -203,14 +236,8 @@ static int add_user(e2b_http_t *http, const char *user) {
 
 int e2b_op_daemon(e2b_op_t *op, e2b_http_t *http, const char *path, const char *content_type,
                   const char *user) {
-    int code;
-    const e2b_access_t *access = e2b_access_get(e2b_client_access(op->client), op->config,
-                                                op->sandbox_id, op->timeout_ms, &op->access, &code);
-    if (!access) { /* callers have made sure; only an eviction in between can lead here */
-        e2b_access_cancel(&op->access);
-        return E2B_ERR_OUT_OF_MEMORY;
-    }
-    code = e2b_config_sandbox_url(op->config, op->sandbox_id, access->domain, &http->url);
+    const e2b_access_t *access = op->credentials;
+    int code = e2b_config_sandbox_url(op->config, op->sandbox_id, access->domain, &http->url);
     if (code == E2B_OK) code = e2b_buf_puts(&http->url, path);
     if (code == E2B_OK) code = e2b_http_header(http, "E2b-Sandbox-Id: %s", op->sandbox_id);
     if (code == E2B_OK) code = e2b_http_header(http, "E2b-Sandbox-Port: 49983");
@@ -249,12 +276,15 @@ void e2b_op_send_json(e2b_op_t *op, int code) {
 }
 
 bool e2b_op_need_access(e2b_op_t *op) {
+    if (op->credentials) return true;
     int code;
-    if (e2b_access_get(e2b_client_access(op->client), op->config, op->sandbox_id, op->timeout_ms,
-                       &op->access, &code)) {
-        return true;
-    }
-    if (code != E2B_OK) e2b_op_fail_memory(op);
+    op->credentials = e2b_access_get(e2b_client_access(op->client), op->config, op->sandbox_id,
+                                     &op->access, &code);
+    if (op->credentials) return true;
+    if (code == E2B_OK)
+        e2b_op_timer(op, op->timeout_ms);
+    else
+        e2b_op_fail_memory(op);
     return false;
 }
 
@@ -269,7 +299,7 @@ bool e2b_op_answered(e2b_op_t *op) {
 }
 
 void e2b_op_keep_answer(e2b_op_t *op) {
-    e2b_buf_wipe_destroy(&op->body);
+    e2b_buf_destroy(&op->body);
     op->body = op->http.answer;
     e2b_buf_init(&op->http.answer, E2B_MAX_UNARY_BODY);
 }

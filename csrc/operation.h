@@ -2,9 +2,10 @@
  * operation.h: a call made of several exchanges, as a small state machine, and the helpers that all
  * operations share. Pool thread, but for the constructors (loop thread, before submission).
  *
- * An operation's own struct begins with e2b_op_t. Its class has three functions: advance (called
+ * An operation's own struct begins with e2b_op_t. Its class has these functions: advance (called
  * when it starts and whenever something that it waits for has happened, never from inside curl),
- * cancelled (what a cancel means beyond stopping the exchange; may be NULL), destroy.
+ * cancelled (what a cancel means beyond stopping the exchange; may be NULL), destroy, and stop
+ * (ends what it has in flight beside its exchange; may be NULL).
  */
 #ifndef E2B_OPERATION_H
 #define E2B_OPERATION_H
@@ -21,6 +22,7 @@ typedef struct e2b_op_class {
     void (*advance)(e2b_op_t *op);
     void (*cancelled)(e2b_op_t *op);
     void (*destroy)(e2b_op_t *op);
+    void (*stop)(e2b_op_t *op);
 } e2b_op_class_t;
 
 struct e2b_op {
@@ -36,16 +38,18 @@ struct e2b_op {
     bool http_made, http_done;
     e2b_buf_t request; /* body of the exchange */
     e2b_access_wait_t access;
+    e2b_access_t *credentials; /* once e2b_op_need_access has said true; kept to the end */
     e2b_deferred_t soon;
     e2b_timer_t timer;
     bool timer_fired;
 
     unsigned news;
     bool in_news, finished;
-    bool began;          /* a process runs: a lost call was interrupted, not unknown */
+    bool began;          /* something was done there: a lost call was interrupted, not unknown */
     bool waits_for_idle; /* wants to advance when another call to its sandbox ends */
     size_t unread;       /* bytes for the reader that he has not acknowledged */
-    struct e2b_op *next_news, *next_in_table, *previous, *next;
+    unsigned asked;      /* commands of the loop thread; the client's, under its lock */
+    struct e2b_op *next_asked, *next_news, *next_in_table, *previous, *next;
     e2b_buf_t body, extra, stream[2];
     e2b_tail_t tail[2];
     e2b_result_t result;
@@ -58,6 +62,11 @@ e2b_op_t *e2b_op_new(size_t size, const e2b_op_class_t *class, const e2b_call_t 
 int e2b_op_check_id(const char *sandbox_id, e2b_err_t *err);
 int e2b_op_check_timeout(const char *field, double seconds, e2b_err_t *err);
 long long e2b_op_seconds(double seconds); /* whole ones, rounded up */
+
+/* The constructor's answer when building a request came to code: out of memory, or what is too
+ * long. */
+int e2b_op_refuse(int code, const char *what, e2b_err_t *err);
+int e2b_op_check_user(const char *user, e2b_err_t *err); /* NULL is fine */
 
 /* Prepares op->http afresh for one exchange; the caller completes it and calls e2b_op_send. */
 void e2b_op_exchange(e2b_op_t *op, const char *method, bool control);
@@ -72,7 +81,8 @@ void e2b_op_send_json(e2b_op_t *op, int code);
 /* The exchange has succeeded. False: it goes on, or it has failed and op has ended with that. */
 bool e2b_op_answered(e2b_op_t *op);
 void e2b_op_keep_answer(e2b_op_t *op); /* the answer becomes the result's body */
-/* Asks for the daemon's credentials; advance runs when they are there. True: there already. */
+/* Asks for the daemon's credentials; advance runs when they are there. True: there already. They
+ * are waited for no longer than the request's timeout. */
 bool e2b_op_need_access(e2b_op_t *op);
 
 void e2b_op_soon(e2b_op_t *op);                       /* advance, outside of curl */

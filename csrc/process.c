@@ -19,7 +19,6 @@
 #define BACKSTOP_MS 5000  /* the daemon's own timeout behind ours */
 #define GIVE_UP_MS 10000  /* after the deadline: answer, whatever the far end does */
 #define LINGER_MS 2000    /* for the end envelope behind the end event */
-#define INPUT_CHUNK (512u * 1024)
 
 enum { ACCESS, UPLOADING, RUNNING };
 
@@ -33,7 +32,6 @@ static void finish(process_op_t *self) {
         result->exited = false;
         if (!self->attach) snprintf(result->signal, sizeof result->signal, "SIGKILL");
     }
-    if (self->input_made) e2b_http_stop(&self->input);
     e2b_op_finish(&self->op);
 }
 
@@ -43,7 +41,6 @@ static void fail(process_op_t *self, const e2b_err_t *err) {
         copy.outcome = E2B_OUTCOME_INTERRUPTED;
         copy.retryable = false;
     }
-    if (self->input_made) e2b_http_stop(&self->input);
     e2b_op_fail(&self->op, &copy);
 }
 
@@ -54,7 +51,8 @@ static void probed(e2b_http_t *http) {
     e2b_err_t err = self->stream_err;
     if (http->err.code == E2B_ERR_SANDBOX_GONE) {
         int status = http->status;
-        e2b_access_drop(e2b_client_access(self->op.client), self->op.config, self->op.sandbox_id);
+        e2b_access_drop(e2b_client_access(self->op.client), self->op.config, self->op.sandbox_id,
+                        self->op.credentials);
         e2b_err_set(&err, E2B_ERR_SANDBOX_GONE, "%s: the sandbox was killed or reached its end",
                     self->op.class->what);
         err.status = status;
@@ -82,6 +80,7 @@ static void probe(process_op_t *self, const e2b_err_t *why) {
 static void stream_over(process_op_t *self) {
     e2b_op_t *op = &self->op;
     e2b_err_t *err = &op->http.err;
+    self->over = true;
     if (self->ended || (self->killing && op->began)) {
         finish(self);
         return;
@@ -148,14 +147,14 @@ static int build_input(process_op_t *self, e2b_buf_t *out, size_t chunk) {
 
 static void send_input(process_op_t *self) {
     e2b_op_t *op = &self->op;
-    if (self->stdin_closed || self->input_busy || self->ended || op->finished) return;
+    if (self->stdin_closed || self->input_busy || self->over || self->ended || op->finished) return;
     size_t chunk = self->stdin_data.len - self->stdin_sent;
-    if (chunk > INPUT_CHUNK) chunk = INPUT_CHUNK;
+    if (chunk > E2B_INPUT_CHUNK) chunk = E2B_INPUT_CHUNK;
     if (self->input_made) e2b_http_destroy(&self->input);
     e2b_http_init(&self->input, e2b_client_engine(op->client), op->config);
     self->input_made = true;
-    e2b_buf_reset(&op->request);
-    int code = build_input(self, &op->request, chunk);
+    e2b_buf_reset(&self->input_body); /* not op->request, which may still be on its way */
+    int code = build_input(self, &self->input_body, chunk);
     self->input.method = "POST";
     self->input.what = "writing to the process's stdin";
     self->input.timeout_ms = op->timeout_ms;
@@ -168,8 +167,8 @@ static void send_input(process_op_t *self) {
                           "application/json", NULL);
     }
     if (code == E2B_OK) code = e2b_http_header(&self->input, "Connect-Protocol-Version: 1");
-    self->input.body = op->request.data;
-    self->input.body_len = op->request.len;
+    self->input.body = self->input_body.data;
+    self->input.body_len = self->input_body.len;
     self->stdin_sent += chunk;
     self->stdin_closed = chunk == 0;
     self->input_busy = true;
@@ -187,7 +186,7 @@ static void set_timer(process_op_t *self) {
     if (self->ended) due = self->heard_at_ms + LINGER_MS;
     if (self->limit_ms) {
         int64_t over = self->began_at_ms + self->limit_ms;
-        due = earlier(due, self->killing ? over + GIVE_UP_MS : over);
+        due = self->killing ? over + GIVE_UP_MS : earlier(due, over);
     }
     e2b_op_timer(&self->op, due > now ? due - now : 0);
 }
@@ -323,9 +322,15 @@ static void cancelled(e2b_op_t *op) {
     e2b_process_kill((process_op_t *)op);
 }
 
+static void stop(e2b_op_t *op) {
+    process_op_t *self = (process_op_t *)op;
+    if (self->input_made) e2b_http_stop(&self->input);
+}
+
 static void destroy(e2b_op_t *op) {
     process_op_t *self = (process_op_t *)op;
     if (self->input_made) e2b_http_destroy(&self->input);
+    e2b_buf_destroy(&self->input_body);
     e2b_rpc_decoder_destroy(&self->decoder);
     e2b_buf_destroy(&self->scratch);
     e2b_free(self->user);
@@ -336,6 +341,6 @@ static void destroy(e2b_op_t *op) {
     e2b_free(self->owned[1]);
 }
 
-const e2b_op_class_t e2b_exec_class = {"running the command", advance, cancelled, destroy};
-const e2b_op_class_t e2b_attach_class = {"attaching to the process", advance, NULL, destroy};
-const e2b_op_class_t e2b_killer_class = {"ending the process", advance, NULL, destroy};
+const e2b_op_class_t e2b_exec_class = {"running the command", advance, cancelled, destroy, stop};
+const e2b_op_class_t e2b_attach_class = {"attaching to the process", advance, NULL, destroy, stop};
+const e2b_op_class_t e2b_killer_class = {"ending the process", advance, NULL, destroy, stop};

@@ -24,6 +24,7 @@ static process_op_t *new_process(const e2b_op_class_t *class, const e2b_call_t *
     e2b_err_init(&self->stream_err);
     e2b_rpc_decoder_init(&self->decoder, E2B_MAX_FRAME);
     e2b_buf_init(&self->scratch, E2B_MAX_FRAME);
+    e2b_buf_init_secret(&self->input_body, 2 * E2B_INPUT_CHUNK);
     for (int i = 0; i < 2 && max_output > 0; i++) {
         e2b_tail_destroy(&self->op.tail[i]);
         e2b_tail_init(&self->op.tail[i], max_output);
@@ -31,15 +32,15 @@ static process_op_t *new_process(const e2b_op_class_t *class, const e2b_call_t *
     return self;
 }
 
-/* The text of tree, which is freed. NULL: out of memory. */
-static char *print_message(cJSON *tree, bool fine) {
+/* The text of tree, which is freed. */
+static int print_message(cJSON *tree, bool fine, char **out) {
     e2b_buf_t text;
-    e2b_buf_init(&text, MAX_MESSAGE);
-    char *message = NULL;
-    if (fine && e2b_json_print(&text, tree) == E2B_OK) message = e2b_buf_take(&text, NULL);
-    e2b_buf_wipe_destroy(&text);
-    cJSON_Delete(tree);
-    return message;
+    e2b_buf_init_secret(&text, MAX_MESSAGE);
+    int code = fine ? e2b_json_print(&text, tree) : E2B_ERR_OUT_OF_MEMORY;
+    if (code == E2B_OK && !(*out = e2b_buf_take(&text, NULL))) code = E2B_ERR_OUT_OF_MEMORY;
+    e2b_buf_destroy(&text);
+    e2b_json_wipe_delete(tree);
+    return code;
 }
 
 static bool add_args(cJSON *process, const e2b_exec_args_t *args) {
@@ -59,7 +60,7 @@ static bool add_args(cJSON *process, const e2b_exec_args_t *args) {
     return true;
 }
 
-static char *start_message(const e2b_exec_args_t *args) {
+static int start_message(const e2b_exec_args_t *args, char **out) {
     cJSON *tree = cJSON_CreateObject();
     cJSON *process = cJSON_AddObjectToObject(tree, "process");
     bool fine = process && add_args(process, args);
@@ -70,7 +71,7 @@ static char *start_message(const e2b_exec_args_t *args) {
     if (fine && args->cwd) fine = cJSON_AddStringToObject(process, "cwd", args->cwd) != NULL;
     fine = fine && (args->env.count == 0 || envs) &&
            cJSON_AddBoolToObject(tree, "stdin", args->has_stdin || args->stdin_open);
-    return print_message(tree, fine);
+    return print_message(tree, fine, out);
 }
 
 static bool copy_uploads(process_op_t *self, const e2b_exec_args_t *args) {
@@ -94,18 +95,19 @@ int e2b_op_exec(const e2b_call_t *call, const char *sandbox_id, const e2b_exec_a
                            "command must be a string that is not empty");
     }
     if (e2b_op_check_timeout("timeout", args->timeout_s, err) != E2B_OK) return err->code;
+    if (e2b_op_check_user(args->user, err) != E2B_OK) return err->code;
     process_op_t *self = new_process(&e2b_exec_class, call, sandbox_id, args->keep, args->stream,
                                      args->max_output, err);
     if (!self) return err->code;
     self->limit_ms = (int64_t)ceil(args->timeout_s * 1000);
     self->has_stdin = args->has_stdin;
     self->stdin_data = args->stdin_data;
-    self->message = start_message(args);
     self->user = e2b_strdup(args->user);
-    bool fine = self->message && (self->user || !args->user) && copy_uploads(self, args);
-    if (!fine) {
+    int code = start_message(args, &self->message);
+    if ((args->user && !self->user) || !copy_uploads(self, args)) code = E2B_ERR_OUT_OF_MEMORY;
+    if (code != E2B_OK) {
         e2b_op_free(&self->op);
-        return e2b_err_set(err, E2B_ERR_OUT_OF_MEMORY, "out of memory");
+        return e2b_op_refuse(code, "command, args and env", err);
     }
     *out = &self->op;
     return E2B_OK;

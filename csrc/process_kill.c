@@ -46,6 +46,8 @@ void e2b_process_kill(process_op_t *self) {
     /* Out of memory here leaves the backstop. */
     if (e2b_op_exec(&call, self->op.sandbox_id, &exec, &op, &err) != E2B_OK) return;
     ((process_op_t *)op)->killer = true;
+    e2b_access_retain(self->op.credentials);
+    op->credentials = self->op.credentials; /* no lookup: it is urgent */
     op->class = &e2b_killer_class;
     e2b_client_adopt(self->op.client, op);
 }

@@ -10,7 +10,7 @@
 #include "operation.h"
 #include "url.h"
 
-#define MAX_PAIRS_BYTES (1024 * 1024)
+#define MAX_QUERY 12000 /* with the longest base URL it stays below what http.c takes */
 
 /* ---- get ---- */
 
@@ -28,16 +28,17 @@ static void want_metrics(e2b_op_t *op) {
     e2b_op_send_json(op, code);
 }
 
-/* Whether it runs; and its credentials, since they are here. */
+/* Whether it runs and can be asked; and its credentials, since they are here. */
 static bool learn(e2b_op_t *op) {
     cJSON *body = e2b_json_parse(op->body.data ? op->body.data : "", op->body.len);
     const char *state = NULL;
     e2b_json_string(body, "state", &state);
     bool running = state && strcmp(state, "running") == 0;
-    cJSON_Delete(body);
-    e2b_access_learn(e2b_client_access(op->client), op->config, op->sandbox_id,
-                     op->body.data ? op->body.data : "", op->body.len);
-    return running;
+    e2b_json_wipe_delete(body);
+    int code = e2b_access_learn(e2b_client_access(op->client), op->config, op->sandbox_id,
+                                op->body.data ? op->body.data : "", op->body.len, &op->credentials);
+    if (running) op->result.extra_code = code;
+    return running && code == E2B_OK;
 }
 
 static void get_advance(e2b_op_t *op) {
@@ -69,7 +70,8 @@ static void get_advance(e2b_op_t *op) {
     }
 }
 
-static const e2b_op_class_t get_class = {"getting the sandbox's status", get_advance, NULL, NULL};
+static const e2b_op_class_t get_class = {"getting the sandbox's status", get_advance, NULL, NULL,
+                                         NULL};
 
 int e2b_op_get(const e2b_call_t *call, const char *sandbox_id, bool metrics, e2b_op_t **out,
                e2b_err_t *err) {
@@ -112,7 +114,7 @@ static void simple_advance(e2b_op_t *op) {
     e2b_op_keep_answer(op);
     if (op->http.makes) {
         e2b_access_learn(e2b_client_access(op->client), op->config, op->sandbox_id,
-                         op->body.data ? op->body.data : "", op->body.len);
+                         op->body.data ? op->body.data : "", op->body.len, NULL);
     }
     e2b_op_finish(op);
 }
@@ -122,12 +124,12 @@ static void simple_destroy(e2b_op_t *op) {
     e2b_buf_destroy(&((simple_op_t *)op)->payload);
 }
 
-static const e2b_op_class_t list_class = {"listing sandboxes", simple_advance, NULL,
-                                          simple_destroy};
+static const e2b_op_class_t list_class = {"listing sandboxes", simple_advance, NULL, simple_destroy,
+                                          NULL};
 static const e2b_op_class_t timeout_class = {"setting the sandbox's timeout", simple_advance, NULL,
-                                             simple_destroy};
+                                             simple_destroy, NULL};
 static const e2b_op_class_t connect_class = {"connecting to the sandbox", simple_advance, NULL,
-                                             simple_destroy};
+                                             simple_destroy, NULL};
 
 static simple_op_t *new_simple(const e2b_op_class_t *class, const e2b_call_t *call,
                                const char *sandbox_id, const char *method, e2b_err_t *err) {
@@ -135,7 +137,7 @@ static simple_op_t *new_simple(const e2b_op_class_t *class, const e2b_call_t *ca
         (simple_op_t *)e2b_op_new(sizeof(simple_op_t), class, call, sandbox_id, err);
     if (!self) return NULL;
     self->method = method;
-    e2b_buf_init(&self->query, MAX_PAIRS_BYTES);
+    e2b_buf_init(&self->query, MAX_QUERY);
     e2b_buf_init(&self->payload, 256);
     return self;
 }
@@ -146,15 +148,15 @@ static int done_simple(simple_op_t *self, int code, e2b_op_t **out, e2b_err_t *e
         return E2B_OK;
     }
     e2b_op_free(&self->op);
-    return e2b_err_set(err, code, "the arguments are too long, or memory is short");
+    return e2b_op_refuse(code, "metadata", err);
 }
 
 /* Keys and values are encoded twice before the query's own encoding, as the official client does:
  * the server decodes three times. */
 static int add_metadata(e2b_buf_t *query, e2b_strings_t pairs, bool *first) {
     e2b_buf_t once, joined;
-    e2b_buf_init(&once, MAX_PAIRS_BYTES);
-    e2b_buf_init(&joined, MAX_PAIRS_BYTES);
+    e2b_buf_init(&once, MAX_QUERY);
+    e2b_buf_init(&joined, MAX_QUERY);
     int code = E2B_OK;
     for (size_t i = 0; code == E2B_OK && i < pairs.count; i++) {
         if (i > 0) code = e2b_buf_puts(&joined, i % 2 ? "=" : "&");
@@ -248,12 +250,12 @@ static void terminate_advance(e2b_op_t *op) {
         return;
     }
     if (!e2b_op_answered(op)) return;
-    e2b_access_drop(e2b_client_access(op->client), op->config, op->sandbox_id);
+    e2b_access_drop(e2b_client_access(op->client), op->config, op->sandbox_id, NULL);
     e2b_op_finish(op);
 }
 
 static const e2b_op_class_t terminate_class = {"terminating the sandbox", terminate_advance, NULL,
-                                               NULL};
+                                               NULL, NULL};
 
 int e2b_op_terminate(const e2b_call_t *call, const char *sandbox_id, int64_t grace_ms,
                      e2b_op_t **out, e2b_err_t *err) {

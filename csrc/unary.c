@@ -8,7 +8,8 @@
 
 #include "alloc.h"
 
-#define MAX_PATH 16384
+#define MAX_PATH                                                                                   \
+    13000 /* a path of 4096 bytes, escaped; with the longest base URL http.c takes it */
 
 enum { ACCESS, FIRST, SECOND };
 
@@ -47,14 +48,17 @@ static void advance(e2b_op_t *op) {
     /* The first request was the last thing that the process read: nothing is left to close. */
     bool over = op->phase == SECOND && op->http.err.code == E2B_ERR_NOT_FOUND;
     if (op->http.err.code != E2B_OK && !over) {
+        if (op->began) { /* the first has been done: the whole must not be sent again */
+            op->http.err.outcome = E2B_OUTCOME_INTERRUPTED;
+            op->http.err.retryable = false;
+        }
         e2b_op_fail(op, &op->http.err);
     } else if (op->phase == FIRST && self->then_path) {
         op->phase = SECOND;
+        op->began = true;
         send_request(self, self->then_path, &self->then_payload);
     } else {
-        e2b_buf_destroy(&op->body);
-        op->body = op->http.answer;
-        e2b_buf_init(&op->http.answer, E2B_MAX_UNARY_BODY);
+        e2b_op_keep_answer(op);
         e2b_op_finish(op);
     }
 }
@@ -62,12 +66,12 @@ static void advance(e2b_op_t *op) {
 static void destroy(e2b_op_t *op) {
     unary_op_t *self = (unary_op_t *)op;
     e2b_buf_destroy(&self->path);
-    e2b_buf_wipe_destroy(&self->payload);
+    e2b_buf_destroy(&self->payload);
     e2b_buf_destroy(&self->then_payload);
     e2b_free(self->user);
 }
 
-#define CLASS(name, words) const e2b_op_class_t name = {words, advance, NULL, destroy}
+#define CLASS(name, words) const e2b_op_class_t name = {words, advance, NULL, destroy, NULL}
 CLASS(e2b_list_processes_class, "listing processes");
 CLASS(e2b_input_class, "writing to the process's stdin");
 CLASS(e2b_signal_class, "signalling the process");
@@ -80,13 +84,14 @@ unary_op_t *e2b_unary_new(const e2b_op_class_t *class, const e2b_call_t *call,
                           const char *sandbox_id, const char *path, const char *user,
                           e2b_err_t *err) {
     if (e2b_op_check_id(sandbox_id, err) != E2B_OK) return NULL;
+    if (e2b_op_check_user(user, err) != E2B_OK) return NULL;
     unary_op_t *self = (unary_op_t *)e2b_op_new(sizeof(unary_op_t), class, call, sandbox_id, err);
     if (!self) return NULL;
     self->method = "POST";
     self->content_type = "application/json";
     self->rpc = true;
     e2b_buf_init(&self->path, MAX_PATH);
-    e2b_buf_init(&self->payload, E2B_MAX_FRAME);
+    e2b_buf_init_secret(&self->payload, E2B_MAX_FRAME);
     e2b_buf_init(&self->then_payload, 256);
     self->user = e2b_strdup(user);
     if ((user && !self->user) || e2b_buf_puts(&self->path, path) != E2B_OK) {
@@ -103,7 +108,5 @@ int e2b_unary_done(unary_op_t *self, int code, e2b_op_t **out, e2b_err_t *err) {
         return E2B_OK;
     }
     e2b_op_free(&self->op);
-    return e2b_err_set(err, code == E2B_ERR_OUT_OF_MEMORY ? code : E2B_ERR_INVALID_ARGUMENT,
-                       code == E2B_ERR_OUT_OF_MEMORY ? "out of memory"
-                                                     : "an argument of the call is too long");
+    return e2b_op_refuse(code, "path or data", err);
 }

@@ -100,9 +100,28 @@ TEST("reset keeps the memory, destroy leaves a usable buffer with the same bound
     e2b_buf_destroy(&buf);
     CHECK(buf.data == NULL && buf.len == 0 && buf.cap == 0 && buf.max == 10);
     CHECK_INT(e2b_buf_puts(&buf, "0123456789"), E2B_OK);
-    e2b_buf_wipe_destroy(&buf);
+    e2b_buf_destroy(&buf);
     CHECK(buf.data == NULL && buf.max == 10);
-    e2b_buf_wipe_destroy(&buf);
+    e2b_buf_destroy(&buf);
+}
+
+TEST("a secret buffer grows, empties and gives as any other, and stays secret") {
+    e2b_buf_t buf;
+    e2b_buf_init_secret(&buf, 1000);
+    for (int i = 0; i < 100; i++) CHECK_INT(e2b_buf_puts(&buf, "0123456789"), E2B_OK);
+    CHECK_INT(buf.len, 1000);
+    CHECK_INT(e2b_buf_puts(&buf, "x"), E2B_ERR_RESPONSE_TOO_LARGE);
+    char *data = buf.data;
+    e2b_buf_reset(&buf);
+    for (int i = 0; i < 1000; i++) CHECK_INT(data[i], 0);
+    CHECK_INT(e2b_buf_puts(&buf, "abc"), E2B_OK);
+    size_t len;
+    char *taken = e2b_buf_take(&buf, &len);
+    CHECK_STR(taken, "abc");
+    e2b_wipe_free(taken, len);
+    CHECK(buf.secret && buf.max == 1000);
+    e2b_buf_destroy(&buf);
+    CHECK(buf.secret);
 }
 
 TEST("take gives the memory away and leaves the buffer empty and usable") {
