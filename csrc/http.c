@@ -207,7 +207,10 @@ static bool set_request(CURL *easy, const e2b_http_t *http) {
         curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
     }
     bool usual = strcmp(http->method, "GET") == 0 || strcmp(http->method, "POST") == 0;
+    const char *trust = e2b_trust_name(http->config->trust);
     return curl_easy_setopt(easy, CURLOPT_CUSTOMREQUEST, usual ? NULL : http->method) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_CAPATH, trust) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_PROXY_CAPATH, trust) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_PROXY, http->config->proxy) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_NOPROXY, http->config->no_proxy) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_URL, http->url.data) == CURLE_OK;

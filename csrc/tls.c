@@ -12,8 +12,11 @@
 #include <openssl/x509.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 
 #include "alloc.h"
+
+#define NO_FOLDER "/dev/null/e2b-trust-"
 
 struct e2b_trust {
     atomic_int references;
@@ -21,7 +24,11 @@ struct e2b_trust {
     char *pem; /* freed once parsed */
     size_t pem_len;
     X509_STORE *store;
+    char name[48];
 };
+
+/* process-global: names must differ in all engines of the process, for as long as it lives. */
+static atomic_ullong trusts_made;
 
 int e2b_trust_create(const char *pem, size_t len, e2b_trust_t **out) {
     *out = NULL;
@@ -34,9 +41,14 @@ int e2b_trust_create(const char *pem, size_t len, e2b_trust_t **out) {
         return E2B_ERR_OUT_OF_MEMORY;
     }
     trust->pem_len = len;
+    snprintf(trust->name, sizeof trust->name, NO_FOLDER "%llu", atomic_fetch_add(&trusts_made, 1));
     atomic_init(&trust->references, 1);
     *out = trust;
     return E2B_OK;
+}
+
+const char *e2b_trust_name(const e2b_trust_t *trust) {
+    return trust ? trust->name : NO_FOLDER "none";
 }
 
 void e2b_trust_retain(e2b_trust_t *trust) {
