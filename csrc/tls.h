@@ -12,8 +12,9 @@
 int e2b_trust_install(e2b_trust_t *trust, void *ssl_ctx);
 
 /* Differs for each trust: a folder that cannot exist, for CURLOPT_CAPATH. libcurl does not know our
- * stores; by this name it tells connections and TLS sessions of one trust from those of another, and
- * keeps its own cache of stores out of it (7.88 would hand the first store to every connection). */
+ * stores; by this name it tells connections and TLS sessions of one trust from those of another,
+ * and keeps its own cache of stores out of it (7.88 would hand the first store to every
+ * connection). */
 const char *e2b_trust_name(const e2b_trust_t *trust); /* NULL: the name of no trust */
 
 #endif
