@@ -13,6 +13,25 @@
 
 #define MAX_SYMBOLS 1000
 #define MAX_CONFIG (4u * 1024 * 1024)
+#define MAX_NAME 100
+
+/* A file in the agent's own folder. */
+static bool name_valid(const char *name) {
+    size_t len = strlen(name);
+    if (len < 1 || len > MAX_NAME || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+        return false;
+    for (const char *p = name; *p; p++) {
+        if (*p == '/' || (unsigned char)*p < ' ') return false;
+    }
+    return true;
+}
+
+/* And a word in which no shell, and not node, sees anything else. */
+static bool program_name_valid(const char *name) {
+    return name_valid(name) && name[0] != '-' &&
+           strspn(name, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-") ==
+               strlen(name);
+}
 
 static int check(const e2b_agent_args_t *args, e2b_err_t *err) {
     if (!args->agent_id || !e2b_url_id_valid(args->agent_id, strlen(args->agent_id))) {
@@ -26,21 +45,34 @@ static int check(const e2b_agent_args_t *args, e2b_err_t *err) {
     if (!args->program || !args->program_name || !args->agent_type) {
         return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT, "agentType has no program");
     }
+    if (!program_name_valid(args->program_name)) {
+        return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT, "the program's file name is not plain");
+    }
+    for (size_t i = 0; i < args->symbols.count; i++) {
+        if (!name_valid(args->data_names[i])) {
+            return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT,
+                               "the data's file name %zu is not plain", i + 1);
+        }
+    }
     return E2B_OK;
 }
 
 /* { agentType, symbols, params, data: { SYMBOL: "data/FILE" } }: paths are relative to the folder.
  */
-static char *build_config(const e2b_agent_args_t *args) {
-    cJSON *tree = cJSON_CreateObject();
+static int build_config(const e2b_agent_args_t *args, char **out, e2b_err_t *err) {
     cJSON *params = e2b_json_parse(args->params_json, strlen(args->params_json));
-    bool fine = params && cJSON_AddItemToObject(tree, "params", params);
+    if (!cJSON_IsObject(params)) {
+        cJSON_Delete(params);
+        return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT, "strategyParams must be a JSON object");
+    }
+    cJSON *tree = cJSON_CreateObject();
+    bool fine = cJSON_AddItemToObject(tree, "params", params);
     if (!fine) cJSON_Delete(params);
     fine = fine && cJSON_AddStringToObject(tree, "agentType", args->agent_type);
     cJSON *symbols = fine ? cJSON_AddArrayToObject(tree, "symbols") : NULL;
     cJSON *data = symbols ? cJSON_AddObjectToObject(tree, "data") : NULL;
     for (size_t i = 0; data && fine && i < args->symbols.count; i++) {
-        char path[160];
+        char path[MAX_NAME + 8];
         snprintf(path, sizeof path, "data/%s", args->data_names[i]);
         cJSON *symbol = cJSON_CreateString(args->symbols.items[i]);
         fine = symbol && cJSON_AddItemToArray(symbols, symbol);
@@ -49,11 +81,11 @@ static char *build_config(const e2b_agent_args_t *args) {
     }
     e2b_buf_t text;
     e2b_buf_init(&text, MAX_CONFIG);
-    char *config = NULL;
-    if (fine && data && e2b_json_print(&text, tree) == E2B_OK) config = e2b_buf_take(&text, NULL);
+    int code = fine && data ? e2b_json_print(&text, tree) : E2B_ERR_OUT_OF_MEMORY;
+    if (code == E2B_OK && !(*out = e2b_buf_take(&text, NULL))) code = E2B_ERR_OUT_OF_MEMORY;
     e2b_buf_destroy(&text);
     cJSON_Delete(tree);
-    return config;
+    return code == E2B_OK ? code : e2b_op_refuse(code, "strategyParams", err);
 }
 
 /* The program and the configuration are ours: the op owns them until it is freed. */
@@ -62,21 +94,22 @@ static int run(const e2b_call_t *call, const char *sandbox_id, const e2b_agent_a
     size_t count = args->symbols.count + 2;
     e2b_upload_t *uploads = e2b_calloc(count, sizeof *uploads);
     char(*paths)[256] = e2b_calloc(count, sizeof *paths);
-    char *config = build_config(args), *program = e2b_strdup(args->program);
+    char *config = NULL, *program = e2b_strdup(args->program);
     char folder[96], script[320];
     int code = E2B_ERR_OUT_OF_MEMORY;
-    if (!uploads || !paths || !config || !program) goto done;
+    if (!uploads || !paths || !program) goto done;
+    if ((code = build_config(args, &config, err)) != E2B_OK) goto done;
     snprintf(folder, sizeof folder, "agents/%s", args->agent_id);
-    snprintf(paths[0], sizeof *paths, "%s/%.100s", folder, args->program_name);
+    snprintf(paths[0], sizeof *paths, "%s/%s", folder, args->program_name);
     snprintf(paths[1], sizeof *paths, "%s/config.json", folder);
     uploads[0] = (e2b_upload_t){paths[0], {program, strlen(program)}};
     uploads[1] = (e2b_upload_t){paths[1], {config, strlen(config)}};
     for (size_t i = 0; i < args->symbols.count; i++) {
-        snprintf(paths[i + 2], sizeof *paths, "%s/data/%.140s", folder, args->data_names[i]);
+        snprintf(paths[i + 2], sizeof *paths, "%s/data/%s", folder, args->data_names[i]);
         uploads[i + 2] = (e2b_upload_t){paths[i + 2], args->data[i]};
     }
     /* A login shell, because node may be on the login PATH only. */
-    snprintf(script, sizeof script, "cd ~/%s && exec node %.100s config.json", folder,
+    snprintf(script, sizeof script, "cd ~/%s && exec node %s config.json", folder,
              args->program_name);
     e2b_exec_args_t exec = {.command = script,
                             .shell = true,
