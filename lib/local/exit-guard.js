@@ -27,7 +27,14 @@ function guardExit(cleanUp) {
 function createGuard() {
   const cleanUps = new Set();
   const runAll = (final) => {
-    for (const cleanUp of cleanUps) cleanUp({ final });
+    for (const cleanUp of cleanUps) {
+      try {
+        cleanUp({ final });
+      } catch (error) {
+        // The next backend has processes to kill too.
+        realProcess.stderr.write(`local E2B backend: clean-up failed: ${error.message}\n`);
+      }
+    }
   };
   const onExit = () => runAll(true);
   const onSignal = (signal) => {
