@@ -633,7 +633,7 @@ export interface ManagerSettings {
   inactivityThreshold: number;
   /** Creations in flight. Default 5. */
   maxConcurrentCreations: number;
-  /** After a use this recent, a sandbox is handed out without a look at it. Default 500. */
+  /** Known to be alive that recently, a sandbox is handed out without a look at it. Default 0: never. */
   healthCheckBypassMs: number;
   /** What is under way at a shutdown has so long. Default 5,000. */
   shutdownGraceMs: number;
@@ -744,7 +744,7 @@ export interface AgentParams {
   data?: PriceSource;
   /** Makes the agent wait between bars. Default 0. */
   paceMs?: number;
-  /** Seconds. Default 300. */
+  /** Seconds. Default `E2B_TIMEOUT`, else 300. */
   timeout?: number;
   env?: Record<string, string>;
   useGpu?: boolean;
@@ -767,7 +767,7 @@ export interface DeployAgentResult {
 export interface CommandParams {
   command?: string;
   args?: string[];
-  /** Seconds. Default 300. */
+  /** Seconds. Default `E2B_TIMEOUT`, else 300. */
   timeout?: number;
   cwd?: string;
   env?: Record<string, string>;
@@ -974,7 +974,7 @@ export interface SandboxView extends Iterable<[string, SandboxRecord]> {
 }
 
 export interface CallOptions {
-  /** Gives up; what already runs in a sandbox is not touched. */
+  /** Gives up: what was started meanwhile is ended; an agent that is deployed runs on. */
   signal?: AbortSignal;
 }
 

@@ -4,7 +4,7 @@
 // that recovery knows what to start again. An agent whose stream broke is lost only when its sandbox
 // still lives; when the sandbox is gone it was running to the last, and recovery's business.
 
-const { ProcessExitError, TimeoutError } = require('../errors');
+const { NotFoundError, ProcessExitError, TimeoutError } = require('../errors');
 const { parseObject } = require('../options');
 const { linkSignals } = require('../policy/signals');
 const { unlessGivenUp } = require('./give-up');
@@ -72,6 +72,7 @@ class Agents {
       const handle = await member.during(() =>
         unlessGivenUp(core, member, signal, starting, firstLineOf),
       );
+      if (!core.pool.has(member.id)) throw endedMeanwhile(member.id);
       const agent = { agentId: handle.agentId, request, handle };
       this.#enter(member, agent, signals);
       return agent;
@@ -174,6 +175,13 @@ class SignalGate {
     this.#through = through;
     this.#held.splice(0).forEach(through);
   }
+}
+
+/** Its first line was on its way when the sandbox was ended: nobody would start it again. */
+function endedMeanwhile(sandboxId) {
+  return new NotFoundError(`sandbox '${sandboxId}' was ended while the agent started`, {
+    ...{ code: 'SANDBOX_GONE', outcome: 'interrupted', sandboxId },
+  });
 }
 
 /** What a run that did not complete is reported as; the result shows what it wrote. */

@@ -41,7 +41,7 @@ const KEYS = {
   cleanupInterval: { initial: 300_000, check: count(0, MAX_INTERVAL_MS) },
   inactivityThreshold: { initial: 3_600_000, check: count(0, Number.MAX_SAFE_INTEGER) },
   maxConcurrentCreations: { initial: 5, check: count(1, 100) },
-  healthCheckBypassMs: { initial: 500, check: count(0, Number.MAX_SAFE_INTEGER) },
+  healthCheckBypassMs: { initial: 0, check: count(0, Number.MAX_SAFE_INTEGER) },
   shutdownGraceMs: { initial: 5000, check: count(0, MAX_INTERVAL_MS) },
   keepAlive: { initial: false, check: flag },
   health: { initial: HEALTH_DEFAULTS, check: checkHealth },

@@ -134,28 +134,25 @@ class FleetCore {
    * @returns {Promise<object|null>} the place
    */
   async terminate(member, reason, { keepPlace = false, options } = {}) {
-    const status = reason === 'recovery' ? 'recovering' : 'terminating';
-    const before = member.status;
-    member.status = status;
-    member.ending ??= this.retry(
-      'terminate_sandbox',
-      member.id,
-      () =>
-        this.native.terminateE2bSandbox(
-          member.id,
-          true,
-          this.options({ ...options, signal: undefined }),
-        ),
-      null,
-    );
+    const ending = (member.ending ??= { done: this.#end(member.id, options), from: member.status });
+    member.status = reason === 'recovery' ? 'recovering' : 'terminating';
     try {
-      await member.ending;
+      await ending.done;
     } catch (error) {
-      member.ending = null;
-      if (member.status === status) member.status = before;
+      // Several may have waited for it: back to what was before the first of them.
+      if (member.ending === ending) {
+        member.ending = null;
+        member.status = ending.from;
+      }
       throw error;
     }
     return this.dismiss(member, reason, keepPlace);
+  }
+
+  #end(sandboxId, options) {
+    const how = this.options({ ...options, signal: undefined });
+    const ask = () => this.native.terminateE2bSandbox(sandboxId, true, how);
+    return this.retry('terminate_sandbox', sandboxId, ask, null);
   }
 
   /** Takes a sandbox that has ended out of the fleet; the second of two callers changes nothing. */

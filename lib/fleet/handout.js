@@ -49,9 +49,9 @@ class Handout {
   /** @returns {Promise<boolean|null>} null when nobody could say */
   async #isFit(member) {
     const core = this.#core;
-    const unlooked = core.clock.steady() - member.lastUsedAt;
-    if (unlooked <= core.config.get('healthCheckBypassMs') && member.health === 'healthy')
-      return true;
+    const unlookedMs = core.clock.steady() - member.seenAt;
+    const bypassMs = core.config.get('healthCheckBypassMs');
+    if (unlookedMs < bypassMs && member.health === 'healthy') return true;
     const found = await this.#monitor.examine(member, { retry: true });
     core.checkOpen();
     if (!core.pool.has(member.id) || !isSteady(member)) return false;

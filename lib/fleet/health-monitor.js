@@ -38,11 +38,14 @@ class HealthMonitor {
   /**
    * Looks at one and keeps what was found in its record.
    *
-   * @param {object} [how] { retry: again as the policy says; a round looks again anyway }
+   * @param {object} [how]
+   * @param {boolean} [how.retry] again as the policy says; a round looks again anyway
+   * @param {boolean} [how.metrics] ask its daemon too; default: of one that works
    * @returns {Promise<object>} { member, presence, live, health, reasons, replace, error }
    */
-  async examine(member, { retry = false } = {}) {
-    const { presence, live, error } = await this.#look(member, retry);
+  async examine(member, { retry = false, metrics = member.working } = {}) {
+    const { presence, live, error } = await this.#look(member, retry, metrics);
+    if (presence === 'ok') member.seen();
     const limits = this.#core.config.get('health');
     const seen = {
       presence,
@@ -63,10 +66,9 @@ class HealthMonitor {
     return { member, presence, live, error, seen, ...verdict };
   }
 
-  async #look(member, retry) {
+  async #look(member, retry, metrics) {
     const core = this.#core;
-    // Metrics of one that works; of an idle one the control plane's word alone.
-    const options = core.options({ metrics: member.working });
+    const options = core.options({ metrics });
     const ask = () => core.native.getE2bSandboxStatus(member.id, options);
     try {
       const live = await (retry ? core.retry('get_status', member.id, ask) : ask());

@@ -11,6 +11,7 @@
 const { SafeEmitter } = require('../events');
 const { ConflictError } = require('../errors');
 const { Agents, agentRequest } = require('./agents');
+const { callOptions } = require('./call-options');
 const { cleanupRound } = require('./cleanup');
 const { ManagerConfig } = require('./config');
 const { FleetCore } = require('./core');
@@ -43,7 +44,7 @@ class SandboxManager extends SafeEmitter {
    * @param {object} [config] all optional; ms unless said:
    *   maxPoolSize 10 (1 to 100), healthCheckInterval 30,000 (0: off), autoRecovery true,
    *   retryAttempts 3 (calls in all), retryDelay 1,000, cleanupInterval 300,000 (0: off),
-   *   inactivityThreshold 3,600,000, maxConcurrentCreations 5, healthCheckBypassMs 500,
+   *   inactivityThreshold 3,600,000, maxConcurrentCreations 5, healthCheckBypassMs 0,
    *   shutdownGraceMs 5,000, keepAlive false, health { thresholds }, owner, data, clock;
    *   and how to reach E2B: apiKey, apiUrl, sandboxUrl, domain, ca, proxy, headers, requestTimeoutMs
    * @throws {InvalidArgumentError} UNKNOWN_OPTION, INVALID_ARGUMENT
@@ -98,8 +99,8 @@ class SandboxManager extends SafeEmitter {
    * @returns {Promise<object>} { success, sandboxId, sandbox, message }; CAPACITY at once when full;
    *   `outcome: 'unknown'` when nobody can say whether a sandbox was made
    */
-  createTradingSandbox(config, { signal } = {}) {
-    return this.#answer('create_sandbox', null, async () => {
+  createTradingSandbox(config, options) {
+    return this.#answer('create_sandbox', null, options, async ({ signal }) => {
       const spec = this.#spec(config);
       const member = await this.#creation.create(spec, this.#core.pool.reserve(), { signal });
       const message = `Sandbox ${spec.name} created`;
@@ -115,8 +116,8 @@ class SandboxManager extends SafeEmitter {
    * @param {{ signal?: AbortSignal }} [options]
    * @returns {Promise<object>} { success, sandboxId, sandbox, reused }
    */
-  getOrCreateSandbox(config, { signal } = {}) {
-    return this.#answer('create_sandbox', null, async () => {
+  getOrCreateSandbox(config, options) {
+    return this.#answer('create_sandbox', null, options, async ({ signal }) => {
       const { member, reused } = await this.#handout.get(this.#spec(config), signal);
       return { sandboxId: member.id, sandbox: member.record(), reused };
     });
@@ -130,7 +131,7 @@ class SandboxManager extends SafeEmitter {
    * @returns {Promise<object>} { success, sandboxId, sandbox, message }
    */
   releaseSandbox(sandboxId) {
-    return this.#answer('release_sandbox', sandboxId, async () => {
+    return this.#answer('release_sandbox', sandboxId, null, async () => {
       const { pool } = this.#core;
       const newest = pool.newest(sandboxId);
       if (this.#recovery.release(newest)) {
@@ -153,12 +154,12 @@ class SandboxManager extends SafeEmitter {
    * @param {string} agentType 'momentum', ...
    * @param {string[]} symbols
    * @param {object|string} [params] the strategy's parameters, as an object or as JSON; beside them
-   *   data, paceMs, timeout (300 s), env, useGpu
+   *   data, paceMs, timeout (s; default E2B_TIMEOUT, else 300), env, useGpu
    * @param {{ signal?: AbortSignal }} [options] gives up the start
    * @returns {Promise<object>} { success, sandboxId, agentType, agentId, symbols, pid, sample }
    */
-  deployAgent(sandboxId, agentType, symbols, params, { signal } = {}) {
-    return this.#answer('deploy_agent', sandboxId, async () => {
+  deployAgent(sandboxId, agentType, symbols, params, options) {
+    return this.#answer('deploy_agent', sandboxId, options, async ({ signal }) => {
       const member = this.#usable(sandboxId);
       const request = agentRequest(agentType, symbols, params, this.#config.get('data'));
       const { handle, agentId } = await this.#watch.over(member, () =>
@@ -173,7 +174,7 @@ class SandboxManager extends SafeEmitter {
   /**
    * Runs a strategy to its end: an agent program by its name (`params.symbols`, and the parameters
    * of deployAgent), or a command: `params.command` (with args, cwd, env, user, stdin), else
-   * `strategy` itself as a line for the shell. `params.timeout` is 300 s.
+   * `strategy` itself as a line for the shell. `params.timeout` is E2B_TIMEOUT, else 300 s.
    *
    * @param {string} sandboxId
    * @param {string} strategy
@@ -183,8 +184,8 @@ class SandboxManager extends SafeEmitter {
    *   and of an agent agentId, signals, summary, sample. Not ending with 0 is a failure
    *   (NON_ZERO_EXIT, AGENT_FAILED, TIMEOUT) that has the output too
    */
-  executeStrategy(sandboxId, strategy, params, { signal } = {}) {
-    return this.#answer('execute_strategy', sandboxId, async () => {
+  executeStrategy(sandboxId, strategy, params, options) {
+    return this.#answer('execute_strategy', sandboxId, options, async ({ signal }) => {
       const member = this.#usable(sandboxId);
       const plan = strategyPlan(strategy, params, this.#config.get('data'));
       const ran = await this.#watch.over(member, () =>
@@ -207,7 +208,7 @@ class SandboxManager extends SafeEmitter {
   }
 
   #healthRound({ wait }) {
-    return this.#answer('health_check', null, async () => {
+    return this.#answer('health_check', null, null, async () => {
       const { report, condemned } = await this.#monitor.round();
       const recoveries = this.#watch.heal(condemned);
       return { health: report, recoveries: wait ? await Promise.all(recoveries) : [] };
@@ -221,7 +222,8 @@ class SandboxManager extends SafeEmitter {
    *   freed: { memory (MB), cpu } } }
    */
   cleanup() {
-    return this.#answer('cleanup', null, async () => ({ cleanup: await cleanupRound(this.#core) }));
+    const sweep = async () => ({ cleanup: await cleanupRound(this.#core) });
+    return this.#answer('cleanup', null, null, sweep);
   }
 
   /**
@@ -233,23 +235,23 @@ class SandboxManager extends SafeEmitter {
    * @returns {Promise<object>} { success, created, failed, currentCount, message, errors: texts };
    *   success is false when none could be created
    */
-  scaleUp(target, config, { signal } = {}) {
-    return this.#answer('scale_up', null, () => {
+  scaleUp(target, config, options) {
+    return this.#answer('scale_up', null, options, ({ signal }) => {
       const specOf = (number) => this.#spec(numbered(config, number));
       return scaleUp(this.#core, this.#creation, { target, specOf, signal });
     });
   }
 
   /**
-   * What we know of a sandbox and what the far end says now; metrics only of one that works.
+   * What we know of a sandbox and what the far end says now, its load included.
    *
    * @param {string} sandboxId
    * @returns {Promise<object>} { success, sandboxId, sandbox, health, reasons, status: SandboxStatus }
    */
   getSandboxStatus(sandboxId) {
-    return this.#answer('get_status', sandboxId, async () => {
+    return this.#answer('get_status', sandboxId, null, async () => {
       const member = this.#core.pool.get(sandboxId);
-      const found = await this.#monitor.examine(member, { retry: true });
+      const found = await this.#monitor.examine(member, { retry: true, metrics: true });
       if (found.live === null) {
         if (found.replace) this.#watch.heal([member]);
         throw found.error;
@@ -333,11 +335,11 @@ class SandboxManager extends SafeEmitter {
   }
 
   /** Runs a method's work; whatever happens becomes a result. */
-  #answer(type, sandboxId, work) {
+  #answer(type, sandboxId, options, work) {
     const answer = async () => {
       try {
         this.#core.checkOpen();
-        return { success: true, ...(await work()) };
+        return { success: true, ...(await work(callOptions(options))) };
       } catch (error) {
         return this.#core.fail(type, error, sandboxId);
       }

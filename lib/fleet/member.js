@@ -47,6 +47,12 @@ class Member {
     this.created = new Date(clock.now()).toISOString();
     this.bornAt = bornAt;
     this.touch();
+    this.seen();
+  }
+
+  /** Known to be alive just now: it did some work, or was looked at. */
+  seen() {
+    this.seenAt = this.#clock.steady();
   }
 
   /** Used just now. */
@@ -102,7 +108,8 @@ class Member {
   /** Counts work that reached the sandbox. */
   addRun(succeeded) {
     this.runs++;
-    if (!succeeded) this.failures++;
+    if (succeeded) this.seen();
+    else this.failures++;
     this.touch();
   }
 

@@ -79,10 +79,11 @@ class Recovery {
 
   /** Ends the old one; from its first line on nobody else can use it. */
   async #retire(member) {
-    const agents = [...member.agents.values()].map(({ request }) => request);
     const place = await this.#core.terminate(member, 'recovery', { keepPlace: true });
     if (place !== null) {
       const { spec, taken, lastUsed, lastUsedAt } = member;
+      // Only now: an agent may have come to run, or to its end, while the old one was ended.
+      const agents = [...member.agents.values()].map(({ request }) => request);
       return { facts: { spec, agents, taken, lastUsed, lastUsedAt, rounds: 0 }, place };
     }
     const message = `sandbox '${member.id}' was ended by somebody else while it was replaced`;

@@ -11,9 +11,6 @@ const { agentRequest, endingError, reached, tail } = require('./agents');
 const { unlessGivenUp } = require('./give-up');
 const { withDetails } = require('./results');
 
-/** Seconds that a strategy may take when nobody says. */
-const DEFAULT_TIMEOUT = 300;
-
 const COMMAND_KEYS = [
   'command',
   'args',
@@ -41,16 +38,11 @@ function strategyPlan(strategy, params, data) {
     given.command === undefined && (given.symbols !== undefined || isAgentType(strategy));
   if (isAgent) {
     const { symbols, ...rest } = given;
-    const agent = agentRequest(
-      strategy,
-      symbols ?? [],
-      { timeout: DEFAULT_TIMEOUT, ...rest },
-      data,
-    );
+    const agent = agentRequest(strategy, symbols ?? [], rest, data);
     return { strategy, shown, agent, command: null };
   }
   checkOptions(given, COMMAND_KEYS, `the command of executeStrategy('${strategy.slice(0, 40)}')`);
-  const { command = strategy, args, timeout = DEFAULT_TIMEOUT, ...options } = given;
+  const { command = strategy, args, timeout, ...options } = given;
   return { strategy, shown, agent: null, command: { command, args, timeout, options } };
 }
 
@@ -138,7 +130,7 @@ class Strategies {
     const { exitCode, signal: killedBy, stdout, stderr, truncated, durationMs } = result;
     const answer = { output: stdout, stderr, exitCode, signal: killedBy, truncated, durationMs };
     if (!result.timedOut && exitCode === 0) return answer;
-    throw withDetails(exitError(member.id, result, timeout), answer);
+    throw withDetails(exitError(member.id, result), answer);
   }
 
   /**
@@ -162,11 +154,9 @@ class Strategies {
   }
 }
 
-function exitError(sandboxId, { timedOut, exitCode, signal, stderr }, timeout) {
+function exitError(sandboxId, { timedOut, exitCode, signal, stderr }) {
   const fields = { sandboxId, outcome: 'interrupted' };
-  if (timedOut) {
-    return new TimeoutError(`the command was killed at its deadline of ${timeout} s`, fields);
-  }
+  if (timedOut) return new TimeoutError('the command was killed at its deadline', fields);
   const how = exitCode === null || exitCode < 0 ? `by ${signal}` : `with exit code ${exitCode}`;
   return new ProcessExitError(`the command ended ${how}${tail(stderr)}`, fields);
 }

@@ -29,6 +29,8 @@ test('nothing to do: checked, told, nothing ended', async () => {
   });
   expect(of('cleanup:complete')).toEqual([result.cleanup]);
   expect(fleet.backend.sandboxes()).toHaveLength(2);
+  // Who is not due is not even asked for: nothing can prolong its life.
+  expect(fleet.backend.requests.map(({ op }) => op)).toEqual(['create', 'create']);
 });
 
 test('exactly an hour is not yet inactive, more is', async () => {

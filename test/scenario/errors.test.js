@@ -188,6 +188,31 @@ test('without a listener of error nothing is thrown', async () => {
 });
 
 test.each([
+  ['a misspelt key', { sginal: null }, 'UNKNOWN_OPTION', "'signal'"],
+  ['something that is no signal', { signal: {} }, 'INVALID_ARGUMENT', 'AbortSignal'],
+  ['something that is no object', 5, 'INVALID_ARGUMENT', 'object'],
+])('%s as the last argument is refused by every method that takes one', async (...given) => {
+  const [, options, code, text] = given;
+  const { manager, ids } = await fleet.managerOf(1);
+  const before = fleet.backend.requests.length;
+  const answers = await Promise.all([
+    manager.createTradingSandbox({}, options),
+    manager.getOrCreateSandbox({}, options),
+    manager.deployAgent(ids[0], 'momentum', ['SPX'], {}, options),
+    manager.executeStrategy(ids[0], 'true', {}, options),
+    manager.scaleUp(3, {}, options),
+  ]);
+  for (const answer of answers) {
+    expect(answer).toMatchObject({ success: false, code, error: expect.stringContaining(text) });
+  }
+  expect(fleet.backend.requests.length).toBe(before);
+});
+
+test('null as the last argument is none', async () => {
+  expect(await fleet.manager().createTradingSandbox(null, null)).toMatchObject({ success: true });
+});
+
+test.each([
   ['an unknown key', { memory: 512 }, 'UNKNOWN_OPTION', "'memoryMb'"],
   ['an empty name', { name: '' }, 'INVALID_ARGUMENT', 'name'],
   ['a name that is no text', { name: 5 }, 'INVALID_ARGUMENT', 'name'],

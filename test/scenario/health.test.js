@@ -67,9 +67,13 @@ test('looking at idle ones asks the control plane alone and prolongs nothing', a
 test('one that works is asked for its real metrics', async () => {
   const { manager, ids } = await fleet.managerOf(1);
   await manager.deployAgent(ids[0], 'momentum', ['SPX'], { paceMs: 5 });
+  const { endAt } = fleet.backend.sandboxes()[0];
   const found = entry(await manager.monitorHealth(), ids[0]);
   expect(found.memoryUsage).toBeGreaterThan(0);
   expect(found.cpuUsage).toBeGreaterThanOrEqual(0);
+  // Nor is the life of one that works prolonged by a look.
+  expect(fleet.backend.sandboxes()[0].endAt).toBe(endAt);
+  expect(fleet.asked('connect', 'timeout', 'refreshes')).toEqual([]);
 });
 
 test('degraded by its error rate, then unhealthy, then replaced', async () => {

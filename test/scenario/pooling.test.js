@@ -44,7 +44,7 @@ test('two callers at the same time never get the same one', async () => {
 });
 
 test('nor when each of them is looked at first', async () => {
-  const { manager } = await fleet.managerOf(2, { healthCheckBypassMs: 0 });
+  const { manager } = await fleet.managerOf(2);
   fleet.backend.faults.add({ op: 'get', action: { type: 'slow', delayMs: 50 } });
   const got = await Promise.all(Array.from({ length: 4 }, () => manager.getOrCreateSandbox()));
   expect(new Set(got.map(({ sandboxId }) => sandboxId)).size).toBe(4);
@@ -74,23 +74,57 @@ test.each([
   expect(manager.sandboxPool.size).toBe(1);
 });
 
-test('used within half a second it is handed out unseen, later it is looked at first', async () => {
-  const time = movableClock();
-  const { manager, ids } = await fleet.managerOf(1, { clock: time.clock });
-  await manager.getOrCreateSandbox();
-  expect(fleet.asked('get')).toEqual([]);
-  await manager.releaseSandbox(ids[0]);
-  time.pass(600);
-  expect(await manager.getOrCreateSandbox()).toMatchObject({ reused: true });
+test('it is looked at before it is handed out, by the control plane alone', async () => {
+  const { manager, ids } = await fleet.managerOf(1);
+  expect(await manager.getOrCreateSandbox()).toMatchObject({ reused: true, sandboxId: ids[0] });
   expect(fleet.asked('get')).toHaveLength(1);
   expect(fleet.asked('connect', 'timeout', 'health', 'metrics')).toEqual([]);
 });
 
+test('one that dies right after its creation, or while it was taken, is not handed out', async () => {
+  const { manager, ids } = await fleet.managerOf(1);
+  await fleet.kill(ids[0]);
+  const second = await manager.getOrCreateSandbox();
+  expect(second).toMatchObject({ success: true, reused: false });
+  await fleet.kill(second.sandboxId);
+  await manager.releaseSandbox(second.sandboxId);
+  expect(await manager.getOrCreateSandbox()).toMatchObject({ success: true, reused: false });
+  expect(manager.activeSandboxes.size).toBe(1);
+});
+
+describe('with healthCheckBypassMs', () => {
+  const bypassing = async () => {
+    const time = movableClock({ frozen: true });
+    const config = { clock: time.clock, healthCheckBypassMs: 500 };
+    return { time, ...(await fleet.managerOf(1, config)) };
+  };
+
+  test('one that was seen alive that recently is handed out unseen', async () => {
+    const { manager, ids, time } = await bypassing();
+    time.pass(499);
+    await manager.getOrCreateSandbox();
+    expect(fleet.asked('get')).toEqual([]);
+    await fleet.run(manager, ids[0], 'true');
+    await manager.releaseSandbox(ids[0]);
+    time.pass(499);
+    expect(await manager.getOrCreateSandbox()).toMatchObject({ reused: true });
+    expect(fleet.asked('get')).toEqual([]);
+  });
+
+  test('putting it back, or a failure in it, is no sign of life', async () => {
+    const { manager, ids, time } = await bypassing();
+    await manager.getOrCreateSandbox();
+    time.pass(500);
+    await manager.executeStrategy(ids[0], 'false');
+    await manager.releaseSandbox(ids[0]);
+    expect(await manager.getOrCreateSandbox()).toMatchObject({ reused: true });
+    expect(fleet.asked('get')).toHaveLength(1);
+  });
+});
+
 test('dead ones are dropped and told, and the next one is tried', async () => {
-  const time = movableClock();
-  const { manager, ids } = await fleet.managerOf(3, { clock: time.clock });
+  const { manager, ids } = await fleet.managerOf(3);
   const { of } = recorded(manager);
-  time.pass(600);
   await fleet.kill(ids[1]);
   await fleet.kill(ids[2]);
   expect(await manager.getOrCreateSandbox()).toMatchObject({ reused: true, sandboxId: ids[0] });
@@ -103,9 +137,7 @@ test('dead ones are dropped and told, and the next one is tried', async () => {
 });
 
 test('when all are dead a new one is made', async () => {
-  const time = movableClock();
-  const { manager, ids } = await fleet.managerOf(1, { clock: time.clock, maxPoolSize: 1 });
-  time.pass(600);
+  const { manager, ids } = await fleet.managerOf(1, { maxPoolSize: 1 });
   await fleet.kill(ids[0]);
   expect(await manager.getOrCreateSandbox()).toMatchObject({ success: true, reused: false });
   expect(manager.activeSandboxes.size).toBe(1);
@@ -120,9 +152,7 @@ test('a degraded one stays in the pool and is not handed out', async () => {
 });
 
 test('when the control plane cannot be asked, none is handed out unseen', async () => {
-  const time = movableClock();
-  const { manager } = await fleet.managerOf(2, { clock: time.clock, retryAttempts: 1 });
-  time.pass(600);
+  const { manager } = await fleet.managerOf(2, { retryAttempts: 1 });
   fleet.backend.faults.add({ op: 'get', action: { status: 500 } });
   expect(await manager.getOrCreateSandbox()).toMatchObject({ success: true, reused: false });
   expect(fleet.asked('get')).toHaveLength(1);

@@ -107,6 +107,22 @@ test('a sandbox that vanishes without a word under its agent is replaced with it
   expect(of('agent:completed')).toEqual([]);
 });
 
+test('an agent that comes to run while its sandbox is being replaced is started again', async () => {
+  const waits = [];
+  const clock = { random: () => 1, setTimeout: (go) => waits.push(go), clearTimeout() {} };
+  const { manager, ids } = await fleet.managerOf(1, { clock });
+  fleet.backend.faults.add({ op: 'kill', n: 1, action: { status: 503 } });
+  const deploying = manager.deployAgent(ids[0], 'momentum', ['SPX'], { paceMs: 5 });
+  const recovering = manager._attemptRecovery(ids[0]);
+  expect(await deploying).toMatchObject({ success: true, sandboxId: ids[0] });
+  // Only now may the old one be ended.
+  await waitFor(() => waits.length === 1);
+  waits[0]();
+  const { newId, agents } = await recovering;
+  expect(agents).toBe(1);
+  expect(manager.activeSandboxes.get(newId)).toMatchObject({ runningAgents: 1 });
+});
+
 test('autoRecovery false: reported, and nothing else', async () => {
   const { manager, ids } = await fleet.managerOf(1, { autoRecovery: false });
   const { names } = recorded(manager);
@@ -299,6 +315,22 @@ test('when the old one cannot be ended it stays, and the next round tries again'
   expect([...manager.activeSandboxes.keys()]).toEqual(ids);
   expect(fleet.backend.sandboxes()).toHaveLength(1);
   expect(await manager._attemptRecovery(ids[0])).toMatchObject({ success: true });
+});
+
+test('a cleanup and a recovery that both wait for an end that fails leave a usable sandbox', async () => {
+  const waits = [];
+  const clock = { random: () => 1, setTimeout: (go) => waits.push(go), clearTimeout() {} };
+  const { manager, ids } = await fleet.managerOf(1, { clock, retryAttempts: 2 });
+  manager.config.inactivityThreshold = 0;
+  fleet.backend.faults.add({ op: 'kill', n: 2, action: { status: 503 } });
+  const cleaning = manager.cleanup();
+  await waitFor(() => waits.length === 1);
+  const recovering = manager._attemptRecovery(ids[0]);
+  waits[0]();
+  expect((await cleaning).cleanup).toMatchObject({ terminated: 0, failed: 1 });
+  expect(await recovering).toMatchObject({ success: false, code: 'SERVER_BUSY' });
+  expect(manager.activeSandboxes.get(ids[0])).toMatchObject({ status: 'running', state: 'idle' });
+  expect(await fleet.run(manager, ids[0], 'echo well')).toBe('well\n');
 });
 
 test('when an agent cannot be started again, that is a failed recovery; the sandbox stays', async () => {

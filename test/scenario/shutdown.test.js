@@ -86,9 +86,14 @@ test('a creation whose answer does not come is found by its token and ended', as
   fleet.backend.faults.add({ op: 'create', action: { type: 'stall', execute: true } });
   const creating = manager.createTradingSandbox();
   await waitFor(() => fleet.backend.sandboxes().length === 1);
+  let answered = false;
+  creating.then(() => {
+    answered = true;
+  });
   expect(await manager.shutdown()).toMatchObject({ success: true });
-  expect(await creating).toMatchObject({ success: false });
+  expect(answered).toBe(true);
   expect(fleet.backend.sandboxes()).toEqual([]);
+  expect(await creating).toMatchObject({ success: false });
 });
 
 test('a creation that waits for its turn is not sent any more', async () => {
@@ -135,6 +140,16 @@ test('what cannot be ended does not hinder the others, and is named', async () =
   expect(of('shutdown')).toHaveLength(1);
   fleet.backend.faults.clear();
   expect(await fleet.kill(ids[1])).toBe(204);
+});
+
+test('an agent in one that cannot be ended does not keep shutdown waiting', async () => {
+  const { manager, ids } = await fleet.managerOf(2);
+  await manager.deployAgent(ids[0], 'momentum', ['SPX'], { paceMs: 5 });
+  const match = { sandboxId: ids[0] };
+  fleet.backend.faults.add({ op: 'kill', match, action: { status: 400 } });
+  expect(await manager.shutdown()).toMatchObject({ terminated: 1, failed: [ids[0]] });
+  fleet.backend.faults.clear();
+  expect(await fleet.kill(ids[0])).toBe(204);
 });
 
 test('a recovery under way is finished or given up, and leaves nothing', async () => {

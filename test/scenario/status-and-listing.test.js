@@ -24,12 +24,24 @@ test('the status of a known one: our record, its health, what the far end says',
   });
 });
 
-test('of one that works it has real metrics', async () => {
+test('it has all of HLT-08, with real metrics, and moves with the load', async () => {
   const { manager, ids } = await fleet.managerOf(1);
+  const { endAt } = fleet.backend.sandboxes()[0];
+  const idle = (await manager.getSandboxStatus(ids[0])).status;
+  expect(idle).toMatchObject({
+    sandboxId: ids[0],
+    status: 'running',
+    health: 'healthy',
+    uptime: expect.any(Number),
+    memoryUsage: expect.any(Number),
+    cpuUsage: expect.any(Number),
+    executionCount: 0,
+  });
   await manager.deployAgent(ids[0], 'momentum', ['SPX'], { paceMs: 5 });
   const { status } = await manager.getSandboxStatus(ids[0]);
-  expect(status.memoryUsage).toBeGreaterThan(0);
-  expect(status.cpuUsage).toBeGreaterThanOrEqual(0);
+  expect(status.memoryUsage).toBeGreaterThan(idle.memoryUsage);
+  expect(status).toMatchObject({ executionCount: 1, lastActivity: expect.stringMatching(/Z$/) });
+  expect(fleet.backend.sandboxes()[0].endAt).toBe(endAt);
 });
 
 test.each([['nowhere'], [''], [undefined], [{}], ['../etc'], ['__proto__']])(

@@ -96,6 +96,24 @@ test('the deadline kills the command; what it wrote is in the result', async () 
   await waitFor(() => fleet.backend.sandboxes()[0].processes.length === 0);
 });
 
+test('its deadline is 300 s when nobody says, or E2B_TIMEOUT, for commands and agents', async () => {
+  const { manager, ids } = await fleet.managerOf(1);
+  const both = async () => {
+    await manager.executeStrategy(ids[0], 'true');
+    await manager.executeStrategy(ids[0], 'momentum', { symbols: ['AAPL'] });
+  };
+  await both();
+  process.env.E2B_TIMEOUT = '40';
+  try {
+    await both();
+  } finally {
+    delete process.env.E2B_TIMEOUT;
+  }
+  // What the daemon is told is the backstop, five seconds later.
+  const told = fleet.asked('start').map(({ headers }) => headers['connect-timeout-ms']);
+  expect(told).toEqual(['305000', '305000', '45000', '45000']);
+});
+
 test('while it runs the sandbox is busy', async () => {
   const { manager, ids } = await fleet.managerOf(1);
   const running = manager.executeStrategy(ids[0], 'read x', { timeout: 1 });
@@ -129,8 +147,8 @@ test.each([
   await waitFor(() => fleet.backend.sandboxes()[0].processes.length === 1);
   controller.abort();
   expect(await running).toMatchObject({ success: false, code: 'CANCELLED' });
-  await waitFor(() => fleet.backend.sandboxes()[0].processes.length === 0);
-  expect(manager.activeSandboxes.get(ids[0]).state).toBe('idle');
+  await waitFor(() => manager.activeSandboxes.get(ids[0]).state === 'idle');
+  expect(fleet.backend.sandboxes()[0].processes).toEqual([]);
 });
 
 test.each([

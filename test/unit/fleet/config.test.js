@@ -17,7 +17,7 @@ test('the defaults are those of the requirements', () => {
     cleanupInterval: 300_000,
     inactivityThreshold: 3_600_000,
     maxConcurrentCreations: 5,
-    healthCheckBypassMs: 500,
+    healthCheckBypassMs: 0,
     shutdownGraceMs: 5000,
     keepAlive: false,
     health: {
