@@ -5,6 +5,7 @@
 // token that travelled in the metadata is looked for once; what is found is adopted.
 
 const { linkSignals } = require('../policy/signals');
+const { cancelled } = require('./give-up');
 const { Member } = require('./member');
 const { withDetails } = require('./results');
 
@@ -48,6 +49,9 @@ class Creation {
       core.admit(member, place);
       core.checkOpen();
       return member;
+    } catch (error) {
+      // Given up while it waited for its turn, or between two attempts: nothing was made.
+      throw signal?.aborted && error === signal.reason ? cancelled(signal, 'not-sent') : error;
     } finally {
       waiting.unlink();
       place.free();

@@ -45,8 +45,9 @@ async function endStarted(core, member, started) {
   }
 }
 
+/** @returns {CancelledError} with the signal's reason as its cause */
 function cancelled(signal, outcome) {
   return new CancelledError('given up by the caller', { outcome, cause: signal.reason });
 }
 
-module.exports = { unlessGivenUp };
+module.exports = { cancelled, unlessGivenUp };

@@ -46,6 +46,7 @@ class HealthMonitor {
   async examine(member, { retry = false, metrics = member.working } = {}) {
     const { presence, live, error } = await this.#look(member, retry, metrics);
     if (presence === 'ok') member.seen();
+    if (live !== null) member.learnSize(live);
     const limits = this.#core.config.get('health');
     const seen = {
       presence,

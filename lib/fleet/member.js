@@ -50,6 +50,12 @@ class Member {
     this.seen();
   }
 
+  /** The size that the far end tells, where nobody asked for one. */
+  learnSize({ cpuCount, memoryMb }) {
+    this.cpuCount ??= cpuCount;
+    this.memoryMb ??= memoryMb;
+  }
+
   /** Known to be alive just now: it did some work, or was looked at. */
   seen() {
     this.seenAt = this.#clock.steady();

@@ -5,7 +5,7 @@
 // not happen is tried again.
 
 const { ProcessExitError, TimeoutError } = require('../errors');
-const { checkOptions, checkString, parseObject } = require('../options');
+const { checkOptions, checkString, invalid, parseObject, show } = require('../options');
 const { linkSignals } = require('../policy/signals');
 const { agentRequest, endingError, reached, tail } = require('./agents');
 const { unlessGivenUp } = require('./give-up');
@@ -43,6 +43,9 @@ function strategyPlan(strategy, params, data) {
   }
   checkOptions(given, COMMAND_KEYS, `the command of executeStrategy('${strategy.slice(0, 40)}')`);
   const { command = strategy, args, timeout, ...options } = given;
+  if (given.stdin != null && !isInput(given.stdin)) {
+    throw invalid(`params.stdin must be text or bytes, not ${show(given.stdin)}`);
+  }
   return { strategy, shown, agent: null, command: { command, args, timeout, options } };
 }
 
@@ -61,9 +64,13 @@ function isAgentType(name) {
 function shownParams({ env, stdin, data, ...rest }) {
   const shown = { ...rest };
   if (env !== undefined) shown.envKeys = Object.keys(env ?? {});
-  if (stdin !== undefined) shown.stdinBytes = stdin === null ? 0 : Buffer.byteLength(stdin);
+  if (isInput(stdin)) shown.stdinBytes = Buffer.byteLength(stdin);
   if (data !== undefined && typeof data === 'object') shown.dataSymbols = Object.keys(data ?? {});
   return shown;
+}
+
+function isInput(value) {
+  return typeof value === 'string' || value instanceof Uint8Array;
 }
 
 class Strategies {

@@ -58,6 +58,14 @@ test('only the inactive ones are ended, and what they held is freed', async () =
   expect(manager.stats).toMatchObject({ sandboxesDestroyed: 2, activeSandboxes: 1 });
 });
 
+test('a size that nobody asked for is learned by looking, and freed too', async () => {
+  const { manager, time } = await agedFleet(1);
+  await manager.monitorHealth();
+  expect(manager.listSandboxes().sandboxes[0]).toMatchObject({ memoryMb: 1024, cpuCount: 2 });
+  time.pass(ONE_HOUR + 1);
+  expect((await manager.cleanup()).cleanup.freed).toEqual({ memory: 1024, cpu: 2 });
+});
+
 test('one whose agent runs and one that is taken are not inactive', async () => {
   const { manager, ids, time } = await agedFleet(1, { timeout: 86_400 });
   await manager.deployAgent(ids[0], 'momentum', ['SPX'], { paceMs: 5 });

@@ -177,6 +177,52 @@ describe('a creation that may have happened is never sent again', () => {
   });
 });
 
+describe('a signal gives up before anything was made: CANCELLED, with its reason', () => {
+  const given = { success: false, code: 'CANCELLED', outcome: 'not-sent' };
+  const reason = new Error('enough');
+
+  async function expectCancelled(manager, creating) {
+    const told = new Promise((resolve) => {
+      manager.once('error', ({ error }) => resolve(error));
+    });
+    expect(await creating()).toMatchObject(given);
+    expect(await told).toMatchObject({ name: 'CancelledError', cause: reason });
+  }
+
+  test('at once', async () => {
+    const manager = fleet.manager();
+    const signal = AbortSignal.abort(reason);
+    await expectCancelled(manager, () => manager.createTradingSandbox({}, { signal }));
+    await expectCancelled(manager, () => manager.getOrCreateSandbox({}, { signal }));
+    await expectCancelled(manager, () => manager.scaleUp(1, {}, { signal }));
+    expect(fleet.backend.requests).toEqual([]);
+  });
+
+  test('while it waits for its turn', async () => {
+    const manager = fleet.manager({ maxConcurrentCreations: 1 });
+    fleet.backend.faults.add({ op: 'create', n: 1, action: { type: 'slow', delayMs: 100 } });
+    const controller = new AbortController();
+    const first = manager.createTradingSandbox();
+    const second = manager.createTradingSandbox({}, { signal: controller.signal });
+    await expectCancelled(manager, () => {
+      controller.abort(reason);
+      return second;
+    });
+    expect(await first).toMatchObject({ success: true });
+    expect(fleet.asked('create')).toHaveLength(1);
+  });
+
+  test('between two attempts', async () => {
+    const manager = fleet.manager({ retryDelay: 600_000, clock: { random: () => 1 } });
+    fleet.backend.faults.add({ op: 'create', action: { status: 503 } });
+    const controller = new AbortController();
+    manager.once('retry:scheduled', () => setImmediate(() => controller.abort(reason)));
+    const { signal } = controller;
+    await expectCancelled(manager, () => manager.createTradingSandbox({}, { signal }));
+    expect(fleet.asked('create')).toHaveLength(1);
+  });
+});
+
 test('a signal gives up: what was made meanwhile is ended', async () => {
   const manager = fleet.manager();
   const controller = new AbortController();

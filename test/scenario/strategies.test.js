@@ -155,12 +155,17 @@ test.each([
   ['an empty strategy', ['', {}], 'strategy'],
   ['params that are not an object', ['x', 5], 'params'],
   ['an unknown key of a command', ['echo', { cmd: 'x' }], "did you mean 'cwd'"],
+  ['an input that is a number', ['cat', { stdin: 5 }], 'stdin'],
+  ['an input that nobody would close', ['cat', { stdin: true }], 'stdin'],
+  ['a deadline of 0', ['true', { timeout: 0 }], 'timeout'],
+  ['params that are not JSON', ['momentum', '{"symbols": ["SPX"],}'], 'position 20'],
   ['an unknown agent with symbols', ['momentun', { symbols: ['SPX'] }], 'momentum'],
   ['an agent without symbols', ['momentum', {}], 'symbol'],
 ])('%s is refused', async (_, [strategy, params], text) => {
   const { manager, ids } = await fleet.managerOf(1);
   expect(await manager.executeStrategy(ids[0], strategy, params)).toMatchObject({
     success: false,
+    code: expect.stringMatching(/^(INVALID_ARGUMENT|UNKNOWN_OPTION)$/),
     error: expect.stringContaining(text),
   });
   expect(fleet.asked('start')).toEqual([]);
