@@ -115,6 +115,9 @@ static CURL *new_easy(void) {
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, BUFFER_BYTES);
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+    /* Else libcurl waits, here, for the lookup of a transfer that ends before it: a name server
+     * that is silent would hold up every call of the engine for as long. */
+    curl_easy_setopt(easy, CURLOPT_QUICK_EXIT, 1L);
     /* The trust store comes through SSL_CTX_FUNCTION (tls.h); with these libcurl would trust the
      * distribution's bundle besides, and parse it anew for every connection (20 ms). */
     curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
