@@ -62,12 +62,9 @@ class Agents {
     const signals = new SignalGate();
     const waiting = linkSignals(core.aborting, signal);
     const starting = () =>
-      core.retry(
-        'deploy_agent',
-        member.id,
-        () => this.#start(member, request, signals),
-        waiting.signal,
-      );
+      core.retry('deploy_agent', member.id, () => this.#start(member, request, signals), {
+        signal: waiting.signal,
+      });
     try {
       const handle = await member.during(() =>
         unlessGivenUp(core, member, signal, starting, firstLineOf),

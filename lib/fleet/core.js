@@ -74,20 +74,28 @@ class FleetCore {
     return { ...this.config.connection(), signal: this.aborting, ...extra };
   }
 
+  /** The deadline of a request that must not take longer than `mostMs`, whatever is configured. */
+  deadlineMs(mostMs) {
+    return Math.min(this.config.get('requestTimeoutMs') ?? mostMs, mostMs);
+  }
+
   /**
    * Calls `operation` again as long as its error says that this is safe.
    *
    * @param {string} type of the operation, for the event
    * @param {string|null} sandboxId
    * @param {(attempt: number) => Promise} operation
-   * @param {AbortSignal} [signal] ends a wait between attempts
+   * @param {object} [how]
+   * @param {AbortSignal|null} [how.signal] ends a wait between attempts; default: shutdown does
+   * @param {(error: unknown) => boolean} [how.retryIf] default: the error says so
    */
-  retry(type, sandboxId, operation, signal = this.stopping) {
+  retry(type, sandboxId, operation, { signal = this.stopping, retryIf } = {}) {
     return retry(operation, {
       attempts: this.config.get('retryAttempts'),
       baseMs: this.config.get('retryDelay'),
       clock: this.clock,
       signal,
+      retryIf,
       onRetry: ({ attempt, delayMs, error }) => {
         const facts = { type, sandboxId, attempt, delayMs, code: error.code };
         decision('retry', facts);
@@ -152,7 +160,7 @@ class FleetCore {
   #end(sandboxId, options) {
     const how = this.options({ ...options, signal: undefined });
     const ask = () => this.native.terminateE2bSandbox(sandboxId, true, how);
-    return this.retry('terminate_sandbox', sandboxId, ask, null);
+    return this.retry('terminate_sandbox', sandboxId, ask, { signal: null });
   }
 
   /** Takes a sandbox that has ended out of the fleet; the second of two callers changes nothing. */

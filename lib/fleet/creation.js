@@ -78,7 +78,7 @@ class Creation {
             core.options({ ...this.#wish(spec, token), signal: calling.signal }),
           );
         },
-        waiting,
+        { signal: waiting },
       );
       return { sandbox, bornAt };
     } catch (error) {
@@ -119,19 +119,18 @@ class Creation {
     const { native } = this.#core;
     const options = this.#patient({ metadata: { 'e2b-swarm.token': token }, limit: 2 });
     const look = () => native.listE2bSandboxes('all', options);
-    return this.#core.retry('find_sandbox', null, look, null);
+    return this.#core.retry('find_sandbox', null, look, { signal: null });
   }
 
   #kill(sandboxId) {
     const options = this.#patient();
     const end = () => this.#core.native.terminateE2bSandbox(sandboxId, true, options);
-    return this.#core.retry('terminate_sandbox', sandboxId, end, null);
+    return this.#core.retry('terminate_sandbox', sandboxId, end, { signal: null });
   }
 
   // Not stopped by a shutdown (it is part of one), so it needs a short deadline of its own.
   #patient(extra) {
-    const asked = this.#core.config.get('requestTimeoutMs') ?? LOOKUP_TIMEOUT_MS;
-    const requestTimeoutMs = Math.min(asked, LOOKUP_TIMEOUT_MS);
+    const requestTimeoutMs = this.#core.deadlineMs(LOOKUP_TIMEOUT_MS);
     return this.#core.options({ ...extra, requestTimeoutMs, signal: undefined });
   }
 

@@ -4,12 +4,15 @@
 // for at the control plane only; the daemon of one that works is asked for its metrics. Replacing is
 // recovery's business: this file only names who is to be replaced.
 
+const { ServerError } = require('../errors');
 const { mapLimited } = require('../policy/limiter');
 const { classify, fleetHealth } = require('./health');
 const { isGone } = require('./results');
 
 /** Looks in flight in one round: a fleet of 100 in ten turns, and no storm. */
 const LOOKS_AT_ONCE = 10;
+/** Deadline of a look: a far end that hangs must not hold up a round, or a process that wants to end. */
+const LOOK_TIMEOUT_MS = 10_000;
 
 class HealthMonitor {
   #core;
@@ -69,12 +72,20 @@ class HealthMonitor {
 
   async #look(member, retry, metrics) {
     const core = this.#core;
-    const options = core.options({ metrics });
-    const ask = () => core.native.getE2bSandboxStatus(member.id, options);
+    const requestTimeoutMs = core.deadlineMs(LOOK_TIMEOUT_MS);
+    const options = core.options({ metrics, requestTimeoutMs });
+    const ask = async () => {
+      const live = await core.native.getE2bSandboxStatus(member.id, options);
+      if (live.status === 'error') throw new Unreachable(live);
+      return live;
+    };
+    // One failed probe may be a hiccup, and what works there would be lost: asked again, always.
+    const retryIf = retry ? undefined : (error) => error instanceof Unreachable;
     try {
-      const live = await (retry ? core.retry('get_status', member.id, ask) : ask());
+      const live = await core.retry('get_status', member.id, ask, { retryIf });
       return { presence: PRESENCE[live.status] ?? 'ok', live, error: null };
     } catch (error) {
+      if (error instanceof Unreachable) return { presence: 'unreachable', live: error.live, error };
       return { presence: isGone(error) ? 'gone' : 'unseen', live: null, error };
     }
   }
@@ -94,7 +105,18 @@ class HealthMonitor {
   }
 }
 
-const PRESENCE = { running: 'ok', stopped: 'paused', error: 'unreachable' };
+/** The control plane says that it runs, and its daemon does not answer. */
+class Unreachable extends ServerError {
+  constructor(live) {
+    const { sandboxId } = live;
+    super(`the daemon of sandbox '${sandboxId}' does not answer`, {
+      ...{ code: 'BAD_GATEWAY', outcome: 'unknown', retryable: true, sandboxId },
+    });
+    this.live = live;
+  }
+}
+
+const PRESENCE = { running: 'ok', stopped: 'paused' };
 const STATUS = { ok: 'running', paused: 'stopped', unreachable: 'error', gone: 'error' };
 
 /** Not one that is being ended or replaced at this moment. */

@@ -46,8 +46,7 @@ async function grace(core) {
 
 /** @returns {Promise<number>} how many were ended */
 async function endAll(core, members) {
-  const asked = core.config.get('requestTimeoutMs') ?? END_TIMEOUT_MS;
-  const options = { requestTimeoutMs: Math.min(asked, END_TIMEOUT_MS) };
+  const options = { requestTimeoutMs: core.deadlineMs(END_TIMEOUT_MS) };
   const ended = await mapLimited(members, ENDS_AT_ONCE, (member) =>
     // Not reported one by one: shutdown names all of them in one failure.
     core.terminate(member, 'shutdown', { options }).then(

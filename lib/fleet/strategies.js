@@ -149,7 +149,7 @@ class Strategies {
     const how = core.options({ background: true });
     const waiting = linkSignals(core.aborting, signal);
     const starting = () =>
-      core.retry('execute_strategy', member.id, () => start(how), waiting.signal);
+      core.retry('execute_strategy', member.id, () => start(how), { signal: waiting.signal });
     try {
       return await unlessGivenUp(core, member, signal, starting, (handle) => {
         handle.firstLine?.catch(() => {});

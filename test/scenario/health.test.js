@@ -176,15 +176,31 @@ test('unhealthy when it is gone at the far end', async () => {
 });
 
 test('unhealthy when the control plane says it runs and its daemon does not answer', async () => {
-  const { manager, ids } = await fleet.managerOf(1, { autoRecovery: false });
+  const { manager, ids } = await fleet.managerOf(1);
   await manager.deployAgent(ids[0], 'momentum', ['SPX'], { paceMs: 5 });
   fleet.backend.faults.add({ op: ['metrics', 'health'], action: { status: 502 } });
-  expect(entry(await manager.monitorHealth(), ids[0])).toMatchObject({
+  const result = await manager.monitorHealth();
+  expect(entry(result, ids[0])).toMatchObject({
     health: 'unhealthy',
     reasons: ['unreachable'],
     status: 'error',
   });
+  expect(result.recoveries).toEqual([expect.objectContaining({ success: true, agents: 1 })]);
 });
+
+test.each([[{ status: 503 }], [{ status: 429, retryAfter: 0 }], [{ status: 500 }], ['reset']])(
+  'a hiccup of its daemon (%j) condemns nobody: it is asked again in the same round',
+  async (action) => {
+    const { manager, ids } = await fleet.managerOf(1);
+    await manager.deployAgent(ids[0], 'momentum', ['SPX'], { paceMs: 5 });
+    fleet.backend.faults.add({ op: 'metrics', n: 2, action });
+    const result = await manager.monitorHealth();
+    expect(entry(result, ids[0])).toMatchObject({ health: 'healthy', reasons: [] });
+    expect(result.recoveries).toEqual([]);
+    expect(manager.activeSandboxes.get(ids[0])).toMatchObject({ runningAgents: 1 });
+    expect(fleet.asked('metrics')).toHaveLength(3);
+  },
+);
 
 test('a control plane that fails condemns nobody', async () => {
   const { manager, ids } = await fleet.managerOf(2);
