@@ -5,7 +5,6 @@
 #include "alloc.h"
 
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,15 +12,28 @@
 /* process-global: the tests' countdown until allocations fail; -1, always outside tests: never.
  * One for the process, because the code under test must not know that it is there. */
 static atomic_long successes_left = -1;
+static atomic_bool only_once; /* process-global: the same countdown ends with one failure */
 
 void e2b_alloc_fail_after(long successes) {
+    atomic_store(&only_once, false);
     atomic_store(&successes_left, successes < 0 ? -1 : successes);
+}
+
+void e2b_alloc_fail_once(long successes) {
+    atomic_store(&only_once, true);
+    atomic_store(&successes_left, successes);
+}
+
+bool e2b_alloc_fail_waits(void) {
+    return atomic_load(&successes_left) > 0;
 }
 
 static bool must_fail(void) {
     long left = atomic_load_explicit(&successes_left, memory_order_relaxed);
     while (left > 0)
         if (atomic_compare_exchange_weak(&successes_left, &left, left - 1)) return false;
+    if (left == 0 && atomic_load_explicit(&only_once, memory_order_relaxed))
+        atomic_store(&successes_left, -1);
     return left == 0;
 }
 

@@ -5,6 +5,7 @@
 #ifndef E2B_ALLOC_H
 #define E2B_ALLOC_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 void *e2b_malloc(size_t size);
@@ -23,5 +24,9 @@ void e2b_wipe_free_string(char *text);
 
 /* Tests only: after `successes` more allocations every further one fails; -1: never fail. */
 void e2b_alloc_fail_after(long successes);
+/* Tests only: after that many the next one alone fails. */
+void e2b_alloc_fail_once(long successes);
+/* Tests only: the failure that was asked for has not come yet. */
+bool e2b_alloc_fail_waits(void);
 
 #endif

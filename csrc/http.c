@@ -144,15 +144,23 @@ static int on_request(void *context, char *remote, char *local, int remote_port,
 
 static void transfer_done(e2b_transfer_t *transfer, CURLcode code) {
     e2b_http_t *http = (e2b_http_t *)transfer; /* its first member */
+    e2b_engine_timer_clear(http->engine, &http->deadline);
     http->sent = e2b_http_was_sent(http);
     e2b_http_classify(http, code);
     e2b_engine_stop(http->engine, &http->transfer);
     http->on_done(http);
 }
 
+/* Not left to libcurl, which forgets to wake a transfer for which it had no memory. */
+static void too_late(e2b_timer_t *deadline) {
+    e2b_http_t *http = (e2b_http_t *)((char *)deadline - offsetof(e2b_http_t, deadline));
+    transfer_done(&http->transfer, CURLE_OPERATION_TIMEDOUT);
+}
+
 void e2b_http_init(e2b_http_t *http, e2b_engine_t *engine, const e2b_config_t *config) {
     memset(http, 0, sizeof *http);
     http->transfer.on_done = transfer_done;
+    http->deadline.fire = too_late;
     http->engine = engine;
     http->config = config;
     http->retry_after_ms = -1;
@@ -238,12 +246,15 @@ int e2b_http_start(e2b_http_t *http) {
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx);
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, http);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, http->curl_text);
-    curl_easy_setopt(easy, CURLOPT_TIMEOUT_MS, (long)http->timeout_ms);
     /* Without TLS there is no HTTP/2 here; waiting for a first answer to tell would make every
      * call to a host hang behind one that does. */
     curl_easy_setopt(easy, CURLOPT_PIPEWAIT, strncmp(http->url.data, "https:", 6) == 0 ? 1L : 0L);
-    if (!set_request(easy, http) || e2b_engine_start(http->engine, &http->transfer) != E2B_OK) {
-        e2b_engine_stop(http->engine, &http->transfer);
+    bool timed = http->timeout_ms > 0;
+    if (!set_request(easy, http) ||
+        (timed && e2b_engine_timer_set(http->engine, &http->deadline,
+                                       e2b_now_ms() + http->timeout_ms) != E2B_OK) ||
+        e2b_engine_start(http->engine, &http->transfer) != E2B_OK) {
+        e2b_http_stop(http);
         return E2B_ERR_OUT_OF_MEMORY;
     }
     return E2B_OK;
@@ -252,6 +263,7 @@ int e2b_http_start(e2b_http_t *http) {
 void e2b_http_stop(e2b_http_t *http) {
     if (!http->transfer.easy) return;
     http->sent = e2b_http_was_sent(http);
+    e2b_engine_timer_clear(http->engine, &http->deadline);
     e2b_engine_stop(http->engine, &http->transfer);
 }
 

@@ -50,6 +50,7 @@ struct e2b_http {
     bool answered;    /* a refusal with E2B's own JSON in it */
 
     /* private */
+    e2b_timer_t deadline;
     size_t body_sent;
     bool issued; /* curl has begun to send the request */
     bool paused;
