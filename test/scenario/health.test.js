@@ -211,6 +211,8 @@ test('a control plane that fails condemns nobody', async () => {
   expect(result.health).toMatchObject({ degraded: 2, fleet: { status: 'unhealthy', score: 0 } });
   expect(entry(result, ids[0])).toMatchObject({ reasons: ['unseen'], status: 'error' });
   expect(of('error').map(({ type }) => type)).toEqual(['health_check', 'health_check']);
+  // Not asked again and again: the next round looks anyway.
+  expect(fleet.asked('get')).toHaveLength(2);
   fleet.backend.faults.clear();
   expect((await manager.monitorHealth()).health).toMatchObject({ healthy: 2 });
 });
