@@ -550,7 +550,11 @@ export class RateLimitError extends E2bError {}
 export class ConcurrencyError extends E2bError {}
 /** TIMEOUT. */
 export class TimeoutError extends E2bError {}
-/** DNS_FAILED, CONNECT_FAILED, CONNECTION_LOST, TLS_FAILED, CERTIFICATE_REFUSED, PROXY_FAILED. */
+/**
+ * DNS_FAILED, CONNECT_FAILED, CONNECTION_LOST, TLS_FAILED, PROXY_FAILED, and of certificates:
+ * CERTIFICATE_EXPIRED, CERTIFICATE_NOT_YET_VALID, CERTIFICATE_NAME (it is for another name),
+ * CERTIFICATE_SELF_SIGNED, CERTIFICATE_UNKNOWN_ISSUER, CERTIFICATE_REFUSED (any other reason).
+ */
 export class NetworkError extends E2bError {}
 /** BAD_RESPONSE, RESPONSE_TOO_LARGE, REDIRECT_REFUSED. */
 export class ProtocolError extends E2bError {}

@@ -4,7 +4,7 @@
  * eight characters; the encoder only sees input and files. Must never read or write past the
  * lengths given: the text comes from the network and has no NUL.
  */
-#include "rpc.h"
+#include "base64.h"
 
 #define BAD 0xFF /* both high bits are set; in a value never */
 

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "alloc.h"
+#include "base64.h"
 #include "url.h"
 
 #define MAX_URL 2048
@@ -60,6 +61,85 @@ static bool proxy_valid(const char *proxy) {
         if ((size_t)(end - proxy) == len && strncasecmp(proxy, schemes[i], len) == 0) return true;
     }
     return !end;
+}
+
+static void wipe_part(char *part) {
+    if (part) e2b_wipe(part, strlen(part));
+    curl_free(part);
+}
+
+/* What must never be shown of the proxy's URL, nor said back by a proxy: the password as it is
+ * written, as it is meant and as it is sent. A name without a password is taken for a token. */
+static int keep_proxy_secrets(e2b_config_t *config, CURLU *url) {
+    char *user = NULL, *password = NULL, *written = NULL;
+    curl_url_get(url, CURLUPART_USER, &user, CURLU_URLDECODE);
+    curl_url_get(url, CURLUPART_PASSWORD, &password, CURLU_URLDECODE);
+    const char *secret = password && *password ? password : user;
+    curl_url_get(url, secret == password ? CURLUPART_PASSWORD : CURLUPART_USER, &written, 0);
+    int code = E2B_OK;
+    if (secret && *secret) {
+        e2b_buf_t pair, sent;
+        e2b_buf_init_secret(&pair, MAX_URL + 1);
+        e2b_buf_init_secret(&sent, 2 * MAX_URL);
+        code = e2b_buf_printf(&pair, "%s:%s", user ? user : "", password ? password : "");
+        if (code == E2B_OK) code = e2b_base64_encode(&sent, pair.data, pair.len);
+        config->proxy_secrets[0] = e2b_strdup(written);
+        config->proxy_secrets[1] = e2b_strdup(secret);
+        config->proxy_secrets[2] = code == E2B_OK ? e2b_buf_take(&sent, NULL) : NULL;
+        for (int i = 0; i < E2B_PROXY_SECRETS; i++) {
+            if (!config->proxy_secrets[i]) code = E2B_ERR_OUT_OF_MEMORY;
+        }
+        e2b_buf_destroy(&pair);
+        e2b_buf_destroy(&sent);
+    }
+    wipe_part(user);
+    wipe_part(password);
+    wipe_part(written);
+    return code;
+}
+
+/* "HOST port PORT": the words by which libcurl says where a connection could not be made. */
+static int keep_proxy_address(e2b_config_t *config, CURLU *url) {
+    char *host = NULL, *port = NULL;
+    e2b_buf_t text;
+    e2b_buf_init(&text, MAX_URL);
+    curl_url_get(url, CURLUPART_HOST, &host, 0);
+    curl_url_get(url, CURLUPART_PORT, &port, 0);
+    bool secure = strncasecmp(config->proxy, "https:", 6) == 0;
+    size_t len = host ? strlen(host) : 0, skip = len > 1 && host[0] == '[' ? 1 : 0;
+    int code =
+        e2b_buf_printf(&text, "%.*s port %s ", (int)(len - 2 * skip), host ? host + skip : "",
+                       port     ? port
+                       : secure ? "443"
+                                : "1080");
+    if (code == E2B_OK && !(config->proxy_address = e2b_buf_take(&text, NULL))) {
+        code = E2B_ERR_OUT_OF_MEMORY;
+    }
+    e2b_buf_destroy(&text);
+    curl_free(host);
+    curl_free(port);
+    return code;
+}
+
+static int set_proxy(e2b_config_t *config, const e2b_config_options_t *options, e2b_err_t *err) {
+    const char *proxy = options->proxy ? options->proxy : "";
+    config->proxy = e2b_strdup(proxy);
+    config->no_proxy = e2b_strdup(options->no_proxy ? options->no_proxy : "");
+    if (!config->proxy || !config->no_proxy) return E2B_ERR_OUT_OF_MEMORY;
+    if (!*proxy) return E2B_OK;
+    CURLU *url = curl_url();
+    if (!url) return E2B_ERR_OUT_OF_MEMORY;
+    CURLUcode bad =
+        curl_url_set(url, CURLUPART_URL, proxy, CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME);
+    int code = bad == CURLUE_OUT_OF_MEMORY ? E2B_ERR_OUT_OF_MEMORY
+               : bad != CURLUE_OK || !proxy_valid(proxy)
+                   ? e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT,
+                                 "proxy must be a URL such as http://127.0.0.1:3128")
+                   : E2B_OK;
+    if (code == E2B_OK) code = keep_proxy_secrets(config, url);
+    if (code == E2B_OK) code = keep_proxy_address(config, url);
+    curl_url_cleanup(url);
+    return code;
 }
 
 static int base_url(char **out, const char *field, const char *url, e2b_err_t *err) {
@@ -136,14 +216,8 @@ static int fill(e2b_config_t *config, const e2b_config_options_t *options, e2b_e
         }
         if (!(config->api_key = e2b_strdup(options->api_key))) return E2B_ERR_OUT_OF_MEMORY;
     }
-    if (options->proxy && !proxy_valid(options->proxy)) {
-        return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT,
-                           "proxy must be a URL such as http://127.0.0.1:3128");
-    }
-    config->proxy = e2b_strdup(options->proxy ? options->proxy : "");
-    config->no_proxy = e2b_strdup(options->no_proxy ? options->no_proxy : "");
-    if (!config->proxy || !config->no_proxy) return E2B_ERR_OUT_OF_MEMORY;
-    int code = set_urls(config, options, err);
+    int code = set_proxy(config, options, err);
+    if (code == E2B_OK) code = set_urls(config, options, err);
     return code == E2B_OK ? set_headers(config, options, err) : code;
 }
 
@@ -175,6 +249,8 @@ void e2b_config_release(e2b_config_t *config) {
     e2b_wipe_free_string(config->api_key);
     e2b_wipe_free_string(config->proxy); /* may hold credentials */
     e2b_free(config->no_proxy);
+    e2b_free(config->proxy_address);
+    for (int i = 0; i < E2B_PROXY_SECRETS; i++) e2b_wipe_free_string(config->proxy_secrets[i]);
     e2b_free(config->api_url);
     e2b_free(config->sandbox_url);
     e2b_free(config->domain);

@@ -11,15 +11,19 @@
 #include "buf.h"
 #include "e2b.h"
 
+#define E2B_PROXY_SECRETS 3 /* the password as written, decoded, and as it is sent */
+
 struct e2b_config {
     atomic_int references;
     char *api_key;     /* NULL: missing */
     char *api_url;     /* without a trailing slash */
     char *sandbox_url; /* NULL: by domain */
     char *domain;
-    char *proxy, *no_proxy;             /* "" none */
-    struct curl_slist *api_headers;     /* key, user agent, the user's own */
-    struct curl_slist *sandbox_headers; /* user agent, the user's own */
+    char *proxy, *no_proxy;                 /* "" none */
+    char *proxy_address;                    /* "HOST port PORT", as libcurl names it; NULL: none */
+    char *proxy_secrets[E2B_PROXY_SECRETS]; /* NULL: none */
+    struct curl_slist *api_headers;         /* key, user agent, the user's own */
+    struct curl_slist *sandbox_headers;     /* user agent, the user's own */
     e2b_trust_t *trust;
 };
 

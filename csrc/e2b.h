@@ -78,7 +78,12 @@ typedef enum e2b_outcome {
     X(CLOSED, 33, "ClosedError", "CLOSED")                                                         \
     X(NON_ZERO_EXIT, 34, "ProcessExitError", "NON_ZERO_EXIT")                                      \
     X(AGENT_FAILED, 35, "ProcessExitError", "AGENT_FAILED")                                        \
-    X(ADDON_MISSING, 36, "E2bError", "ADDON_MISSING")
+    X(ADDON_MISSING, 36, "E2bError", "ADDON_MISSING")                                              \
+    X(CERTIFICATE_EXPIRED, 37, "NetworkError", "CERTIFICATE_EXPIRED")                              \
+    X(CERTIFICATE_NOT_YET_VALID, 38, "NetworkError", "CERTIFICATE_NOT_YET_VALID")                  \
+    X(CERTIFICATE_NAME, 39, "NetworkError", "CERTIFICATE_NAME")                                    \
+    X(CERTIFICATE_SELF_SIGNED, 40, "NetworkError", "CERTIFICATE_SELF_SIGNED")                      \
+    X(CERTIFICATE_UNKNOWN_ISSUER, 41, "NetworkError", "CERTIFICATE_UNKNOWN_ISSUER")
 
 enum {
     E2B_OK = 0,

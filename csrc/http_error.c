@@ -9,13 +9,17 @@
 #include <string.h>
 
 #include "json.h"
+#include "tls.h"
 
 #define QUOTE 200 /* characters of a body that is not JSON */
 
-/* Overwrites what of this exchange is secret: the key, and the daemon's token. */
+/* Overwrites what of this exchange is secret: the key, the proxy's password, the daemon's token. */
 static void scrub(const e2b_http_t *http, char *text) {
     static const char token[] = "X-Access-Token: ";
     e2b_err_scrub(text, http->config->api_key);
+    for (int i = 0; i < E2B_PROXY_SECRETS; i++) {
+        e2b_err_scrub(text, http->config->proxy_secrets[i]);
+    }
     for (int i = 0; i < http->header_count; i++) {
         const char *line = http->header_text.data + http->header_at[i];
         if (strncmp(line, token, sizeof token - 1) == 0) {
@@ -69,7 +73,18 @@ static const char *words_of_curl(int code, bool sent) {
         return sent ? "no complete answer within requestTimeoutMs"
                     : "no connection within requestTimeoutMs";
     case E2B_ERR_CERTIFICATE_REFUSED:
-        return "the far end's certificate was refused";
+        return "the certificate was refused";
+    case E2B_ERR_CERTIFICATE_EXPIRED:
+        return "the certificate has expired";
+    case E2B_ERR_CERTIFICATE_NOT_YET_VALID:
+        return "the certificate is not valid yet; is the clock of this machine right?";
+    case E2B_ERR_CERTIFICATE_NAME:
+        return "the certificate is for another name";
+    case E2B_ERR_CERTIFICATE_SELF_SIGNED:
+        return "the certificate is self-signed; to trust it, give it as the option ca";
+    case E2B_ERR_CERTIFICATE_UNKNOWN_ISSUER:
+        return "nobody whom we trust has signed the certificate; to trust its authority, give that "
+               "as the option ca, or in NODE_EXTRA_CA_CERTS";
     case E2B_ERR_TLS_FAILED:
         return "the TLS handshake failed";
     case E2B_ERR_OUT_OF_MEMORY:
@@ -81,12 +96,35 @@ static const char *words_of_curl(int code, bool sent) {
     }
 }
 
-/* libcurl calls a tunnel that the proxy refused a failed read. */
-static bool tunnel_refused(const e2b_http_t *http) {
+/* Says why, as far as it can be told; a proxy's certificate is judged like the far end's. */
+static int certificate_code(const e2b_http_t *http) {
+    long results[2] = {0, 0};
+    curl_easy_getinfo(http->transfer.easy, CURLINFO_SSL_VERIFYRESULT, &results[0]);
+    curl_easy_getinfo(http->transfer.easy, CURLINFO_PROXY_SSL_VERIFYRESULT, &results[1]);
+    int code = e2b_tls_verdict(results[0], http->curl_text);
+    if (code == E2B_OK) code = e2b_tls_verdict(results[1], http->curl_text);
+    return code == E2B_OK ? E2B_ERR_CERTIFICATE_REFUSED : code;
+}
+
+/* libcurl calls a tunnel that the proxy refused a failed read, and does not tell a proxy that is
+ * not there from a far end. 0: the failure is not the proxy's. */
+static long proxy_status(const e2b_http_t *http) {
     long status = 0;
-    if (http->issued || !http->transfer.easy) return false;
+    if (http->issued || !http->transfer.easy) return 0;
     curl_easy_getinfo(http->transfer.easy, CURLINFO_HTTP_CONNECTCODE, &status);
-    return status >= 300;
+    return status >= 300 ? status : 0;
+}
+
+static bool proxy_is_away(const e2b_http_t *http, CURLcode code) {
+    const char *address = http->config->proxy_address;
+    return code == CURLE_COULDNT_CONNECT && address && strstr(http->curl_text, address) != NULL;
+}
+
+static void say_proxy(e2b_http_t *http, long status) {
+    e2b_err_set(&http->err, E2B_ERR_PROXY_FAILED, "%s failed: the proxy answered HTTP %ld%s",
+                http->what, status,
+                status == 407 ? ": it wants credentials (proxy: 'http://user:password@host:port')"
+                              : "");
 }
 
 static void from_curl(e2b_http_t *http, CURLcode code) {
@@ -95,14 +133,20 @@ static void from_curl(e2b_http_t *http, CURLcode code) {
     snprintf(err->cause, sizeof err->cause, "%.*s", (int)sizeof err->cause - 1,
              http->curl_text[0] ? http->curl_text : curl_easy_strerror(code));
     scrub(http, err->cause);
-    if (err->code == E2B_OK) { /* else a callback has already said what is wrong */
-        int what = tunnel_refused(http) ? E2B_ERR_PROXY_FAILED : code_of_curl(code);
+    long refused = proxy_status(http);
+    if (err->code == E2B_OK && refused) {
+        say_proxy(http, refused);
+    } else if (err->code == E2B_OK) { /* else a callback has already said what is wrong */
+        int what = proxy_is_away(http, code)                ? E2B_ERR_PROXY_FAILED
+                   : code == CURLE_PEER_FAILED_VERIFICATION ? certificate_code(http)
+                                                            : code_of_curl(code);
         e2b_err_set(err, what, "%s failed: %s", http->what, words_of_curl(what, http->sent));
     }
     err->outcome = http->sent ? E2B_OUTCOME_UNKNOWN : E2B_OUTCOME_NOT_SENT;
     bool passing = err->code == E2B_ERR_CONNECTION_LOST || err->code == E2B_ERR_TIMEOUT ||
                    err->code == E2B_ERR_CONNECT_FAILED || err->code == E2B_ERR_DNS_FAILED ||
-                   err->code == E2B_ERR_PROXY_FAILED || err->code == E2B_ERR_TLS_FAILED;
+                   err->code == E2B_ERR_TLS_FAILED ||
+                   (err->code == E2B_ERR_PROXY_FAILED && (refused == 0 || refused >= 500));
     err->retryable = passing && (!http->sent || http->idempotent);
 }
 
@@ -139,6 +183,8 @@ static meaning_t meaning_of(const e2b_http_t *http, bool json) {
         return (meaning_t){E2B_ERR_PERMISSION_DENIED, no, false};
     case 404:
         return (meaning_t){E2B_ERR_NOT_FOUND, no, false};
+    case 407: /* of a proxy alone: the far end has seen nothing */
+        return (meaning_t){E2B_ERR_PROXY_FAILED, no, false};
     case 408:
         return (meaning_t){E2B_ERR_TIMEOUT, unknown, true};
     case 409:
@@ -215,6 +261,7 @@ static void from_status(e2b_http_t *http) {
     bool json = read_body(http);
     http->answered = json;
     meaning_t meaning = meaning_of(http, json);
+    if (meaning.code == E2B_ERR_PROXY_FAILED) say_proxy(http, http->status);
     err->code = meaning.code;
     err->outcome = meaning.outcome;
     err->retry_after_ms = http->retry_after_ms;

@@ -1,6 +1,6 @@
 /*
  * rpc.h: Connect RPC without a socket: envelopes out, an incremental decoder for envelopes in, the
- * scan of process events, base64, and the codes. Fed bytes, never reads them; pure, any thread.
+ * scan of process events, and the codes. Fed bytes, never reads them; pure, any thread.
  * Everything the decoder and the scans read comes from the network and is not trusted.
  */
 #ifndef E2B_RPC_H
@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base64.h"
 #include "buf.h"
 #include "e2b.h"
 
@@ -44,17 +45,6 @@ int e2b_rpc_decoder_feed(e2b_rpc_decoder_t *decoder, const char *data, size_t le
 
 /* At the end of the body: an error when it stopped inside a frame or without the end envelope. */
 int e2b_rpc_decoder_finish(const e2b_rpc_decoder_t *decoder, e2b_err_t *err);
-
-/* ---- base64 (RFC 4648, standard alphabet) ---- */
-
-int e2b_base64_encode(e2b_buf_t *out, const void *data, size_t len); /* with padding */
-
-/* Appends the bytes. Accepts missing padding; refuses white space, other characters, a length of
- * 4n+1, and data after padding with E2B_ERR_BAD_RESPONSE (out keeps its former length). */
-int e2b_base64_decode(e2b_buf_t *out, const char *text, size_t len);
-
-/* Upper bound of decoded bytes for len characters. */
-size_t e2b_base64_decoded_max(size_t len);
 
 /* ---- events of process.Process/Start and Connect ---- */
 

@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "alloc.h"
 
@@ -104,4 +105,33 @@ int e2b_trust_install(e2b_trust_t *trust, void *ssl_ctx) {
     if (!store) return E2B_ERR_OUT_OF_MEMORY;
     SSL_CTX_set1_cert_store(ssl_ctx, store);
     return E2B_OK;
+}
+
+static int code_of_verdict(long result) {
+    switch (result) {
+    case X509_V_ERR_CERT_HAS_EXPIRED:
+        return E2B_ERR_CERTIFICATE_EXPIRED;
+    case X509_V_ERR_CERT_NOT_YET_VALID:
+        return E2B_ERR_CERTIFICATE_NOT_YET_VALID;
+    case X509_V_ERR_HOSTNAME_MISMATCH:
+    case X509_V_ERR_IP_ADDRESS_MISMATCH:
+        return E2B_ERR_CERTIFICATE_NAME;
+    case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+        return E2B_ERR_CERTIFICATE_SELF_SIGNED;
+    case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN: /* a whole chain up to an authority of its own */
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+    case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+    case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+        return E2B_ERR_CERTIFICATE_UNKNOWN_ISSUER;
+    default:
+        return E2B_ERR_CERTIFICATE_REFUSED;
+    }
+}
+
+int e2b_tls_verdict(long result, const char *words) {
+    if (result != X509_V_OK && strstr(words, X509_verify_cert_error_string(result))) {
+        return code_of_verdict(result);
+    }
+    /* A name that does not match is found by libcurl itself, after the handshake. */
+    return strstr(words, "target host name") ? E2B_ERR_CERTIFICATE_NAME : E2B_OK;
 }

@@ -128,7 +128,7 @@ function make({ subject, names, isAuthority, issuer, notBeforeMs, notAfterMs }) 
  * An authority of our own.
  *
  * @param {string} [subject='e2b-swarm local authority']
- * @returns {{ cert: string, certify: (names: string[], validity?: object) =>
+ * @returns {{ cert: string, key: string, certify: (names: string[], validity?: object) =>
  *   { cert: string, key: string } }} its certificate as PEM, and what signs others: `names` are DNS
  *   names (also `*.example`) and addresses; `validity` has `notBeforeMs` and `notAfterMs` since the
  *   epoch (default: from an hour ago, for 397 days)
@@ -140,6 +140,7 @@ function createAuthority(subject = 'e2b-swarm local authority') {
   const issuer = make({ subject, names: [], isAuthority: true, issuer: null, ...span });
   return {
     cert: issuer.cert,
+    key: issuer.key,
     certify(names, validity = {}) {
       const asked = { subject: names[0], names, isAuthority: false, issuer, ...span, ...validity };
       const { cert, key } = make(asked);

@@ -83,9 +83,16 @@ class Connections {
     const domain = domainOption ?? (env.E2B_DOMAIN || DEFAULT_DOMAIN);
     const secure = !(isPlain(apiUrl) && isPlain(sandboxUrl));
     const proxy = textOption(options.proxy, 'proxy') ?? proxyOf(env, secure);
-    const noProxy = proxy ? env.no_proxy || env.NO_PROXY || '' : '';
+    const byDomain = `https://${domain}`;
+    const noProxy = proxy
+      ? withoutProxy(env.no_proxy || env.NO_PROXY || '', [
+          apiUrl ?? byDomain,
+          sandboxUrl ?? byDomain,
+        ])
+      : '';
     const headers = options.headers == null ? null : headerLines(options.headers);
-    const trust = secure ? this.#trust(options.ca, env.NODE_EXTRA_CA_CERTS) : 0;
+    const needsTrust = secure || /^https:/i.test(proxy);
+    const trust = needsTrust ? this.#trust(options.ca, env.NODE_EXTRA_CA_CERTS) : 0;
     const key = `${apiKey}\0${apiUrl}\0${sandboxUrl}\0${domain}\0${proxy}\0${noProxy}\0${trust}\0${
       headers === null ? '' : headers.join('\n')
     }`;
@@ -163,8 +170,29 @@ function trimSlash(url) {
 }
 
 // HTTP_PROXY in capitals can be set by the header `Proxy:` of a request in a CGI program: never read.
+// Nor is ALL_PROXY, as in Node itself.
 function proxyOf(env, secure) {
   return (secure ? env.https_proxy || env.HTTPS_PROXY : env.http_proxy) || '';
+}
+
+// NO_PROXY as libcurl reads it: names (with all below them), addresses, networks. It knows no ports,
+// no brackets and no stars but a lone one, which others do: an entry with a port counts where that is
+// a port that we go to.
+function withoutProxy(list, urls) {
+  const entries = list.split(/[\s,]+/).filter(Boolean);
+  if (entries.includes('*')) return '*';
+  const kept = entries.map((entry) => {
+    const [, name, port] = /^(\[[^\]]*\]|[^:]*)(?::(\d+))?$/.exec(entry) ?? [null, entry];
+    if (port !== undefined && !urls.map(portOf).includes(Number(port))) return '';
+    return name.replace(/^\*(?=\.)/, '').replace(/^\[(.*)\]$/, '$1');
+  });
+  return kept.filter(Boolean).join(',');
+}
+
+function portOf(url) {
+  if (!URL.canParse(url)) return null; // the core refuses it, with better words
+  const { protocol, port } = new URL(url);
+  return Number(port) || (protocol === 'http:' ? 80 : 443);
 }
 
 function headerLines(headers) {

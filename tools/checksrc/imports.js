@@ -10,9 +10,9 @@ const { isBuiltin } = require('node:module');
 // A file in csrc/ may include headers of its own level and of those above it in this list. e2b.h, the
 // core's public face, may be included from anywhere but csrc/init.
 const C_LEVELS = [
-  ['err', 'alloc', 'buf', 'platform', 'url', 'json', 'config'],
+  ['err', 'alloc', 'buf', 'base64', 'platform', 'url', 'json', 'config'],
   ['engine', 'tls'],
-  ['http', 'http_error', 'rpc', 'base64', 'event'],
+  ['http', 'http_error', 'rpc', 'event'],
   ['access'],
   ['operation', 'client'],
   ['unary'],
