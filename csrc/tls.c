@@ -35,7 +35,8 @@ int e2b_trust_create(const char *pem, size_t len, e2b_trust_t **out) {
     *out = NULL;
     e2b_trust_t *trust = e2b_calloc(1, sizeof *trust);
     if (!trust) return E2B_ERR_OUT_OF_MEMORY;
-    trust->pem = e2b_strndup(pem, len);
+    trust->pem = e2b_malloc(len); /* not as a string: a NUL in it must not end the copy */
+    if (trust->pem && len > 0) memcpy(trust->pem, pem, len);
     if (!trust->pem || pthread_mutex_init(&trust->lock, NULL) != 0) {
         e2b_free(trust->pem);
         e2b_free(trust);
