@@ -5,9 +5,11 @@ const { randomBytes } = require('node:crypto');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
+const { isMainThread } = require('node:worker_threads');
 const { ControlPlane } = require('./control-plane');
 const { guardExit } = require('./exit-guard');
 const { Faults } = require('./faults');
+const { postGuardian } = require('./guardian');
 const { chooseIsolation } = require('./isolation');
 const { Metrics } = require('./metrics');
 const { PipePool } = require('./pipes');
@@ -36,7 +38,8 @@ class LocalBackend {
     const requestLog = new RequestLog();
     this.requests = requestLog.records;
     this.#directory = makeDirectory(options.stateDir);
-    const table = new ProcessTable(randomBytes(8).toString('hex'));
+    const nonce = randomBytes(8).toString('hex');
+    const table = new ProcessTable(nonce);
     this.#reaper = new Reaper(table);
     const pipes = new PipePool(this.#directory);
     const { maxProcesses, maxSandboxes, maxTimeoutSeconds } = limits;
@@ -53,7 +56,12 @@ class LocalBackend {
     });
     this.#requestLog = requestLog;
     this.#server = new Server({ ...shared, control, faults: this.faults, requestLog, log });
-    this.#unguard = guardExit((end) => this.#closeSync(end));
+    const unguard = guardExit((end) => this.#closeSync(end));
+    const dismiss = isMainThread ? () => {} : postGuardian(nonce, this.#directory);
+    this.#unguard = () => {
+      unguard();
+      dismiss();
+    };
     this.apiKey = apiKeys[0];
     Object.defineProperty(this, 'apiKey', { enumerable: false });
     pipes.warm();

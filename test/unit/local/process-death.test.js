@@ -207,3 +207,23 @@ describe('a process that ends without closing its backend', () => {
     expect(await exited).toEqual([7, null]);
   });
 });
+
+describe('a backend in a worker thread, where no end is heard', () => {
+  test.each(['terminate', 'exit', 'SIGTERM', 'SIGKILL', 'close'])(
+    '%s leaves no process and no file',
+    async (end) => {
+      const stateDir = fs.mkdtempSync(path.join(os.tmpdir(), 'e2b-worker-'));
+      const child = fork(path.join(__dirname, 'children/worker.js'), [stateDir, end], {
+        stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+      });
+      child.stdout.setEncoding('utf8');
+      const [[pid], [code, signal]] = await Promise.all([
+        once(child.stdout, 'data'),
+        once(child, 'exit'),
+      ]);
+      expect([code, signal]).toEqual(end.startsWith('SIG') ? [null, end] : [0, null]);
+      await waitFor(() => !isAlive(Number(pid)) && fs.readdirSync(stateDir).length === 0);
+      fs.rmdirSync(stateDir);
+    },
+  );
+});
