@@ -10,7 +10,8 @@ const { isBuiltin } = require('node:module');
 // A file in csrc/ may include headers of its own level and of those above it in this list. e2b.h, the
 // core's public face, may be included from anywhere but csrc/init.
 const C_LEVELS = [
-  ['err', 'alloc', 'buf', 'base64', 'platform', 'url', 'json', 'config'],
+  ['err', 'alloc', 'buf', 'base64', 'url', 'json', 'config'],
+  ['platform', 'platform_epoll', 'platform_kqueue'],
   ['engine', 'tls'],
   ['http', 'http_error', 'rpc', 'event'],
   ['access'],
