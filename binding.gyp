@@ -1,6 +1,7 @@
 # Two targets: the core as a static library, without any header of Node or libuv, and the addon over
 # it. Configurations live side by side in build/: Release, Debug, Asan (make -C build BUILDTYPE=Asan).
-# GYP_DEFINES="e2b_werror=1" makes warnings errors; it is read by `node-gyp configure`.
+# GYP_DEFINES="e2b_werror=1" makes warnings errors; it is read by `node-gyp configure`. On macOS gyp
+# reads xcode_settings in place of cflags and ldflags, so each stands beside the other.
 {
   'variables': {
     'e2b_werror%': 0,
@@ -8,13 +9,20 @@
     # In each target's cflags: what stands in target_defaults comes before Node's own and is undone.
     'e2b_warnings': [
       '-Wall', '-Wextra', '-Wunused-parameter', '-Wshadow', '-Wvla', '-Wconversion'
-    ]
+    ],
+    'e2b_libraries': ['<!@(pkg-config --cflags libcurl libcjson openssl)'],
+    # Where a Node was built with the system's libuv, uv.h is not among its own headers.
+    'e2b_libuv': ['<!@(pkg-config --cflags libuv 2>/dev/null || true)']
   },
   'target_defaults': {
     'defines': ['_GNU_SOURCE', 'E2B_SWARM_VERSION="<(e2b_version)"'],
     'cflags': ['-fvisibility=hidden', '-ffunction-sections', '-fdata-sections'],
     'cflags_c': ['-std=c11', '-Wstrict-prototypes'],
     'include_dirs': ['csrc'],
+    'xcode_settings': {
+      'GCC_C_LANGUAGE_STANDARD': 'c11',
+      'GCC_SYMBOLS_PRIVATE_EXTERN': 'YES'
+    },
     'configurations': {
       'Asan': {
         'inherit_from': ['Debug'],
@@ -29,7 +37,11 @@
       'target_name': 'e2b_core',
       'type': 'static_library',
       'sources': ['<!@(ls csrc/*.c)'],
-      'cflags': ['<@(e2b_warnings)', '<!@(pkg-config --cflags libcurl libcjson openssl)'],
+      'cflags': ['<@(e2b_warnings)', '<@(e2b_libraries)'],
+      'xcode_settings': {
+        'OTHER_CFLAGS': ['<@(e2b_libraries)'],
+        'WARNING_CFLAGS': ['<@(e2b_warnings)']
+      },
       'link_settings': {
         'libraries': ['<!@(pkg-config --libs libcurl libcjson openssl)', '-lm']
       },
@@ -41,7 +53,12 @@
       'dependencies': ['e2b_core'],
       'sources': ['<!@(ls csrc/napi/*.c)'],
       'defines': ['NAPI_VERSION=8'],
-      'cflags': ['<@(e2b_warnings)'],
+      'cflags': ['<@(e2b_warnings)', '<@(e2b_libuv)'],
+      'xcode_settings': {
+        'OTHER_CFLAGS': ['<@(e2b_libuv)'],
+        'OTHER_LDFLAGS': ['-Wl,-dead_strip'],
+        'WARNING_CFLAGS': ['<@(e2b_warnings)']
+      },
       # nodelete: a worker that ends must not unmap code that another thread, or libcurl, still needs.
       'ldflags': [
         '-Wl,-Bsymbolic', '-Wl,--exclude-libs,ALL', '-Wl,--as-needed', '-Wl,--gc-sections',
