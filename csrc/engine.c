@@ -10,12 +10,13 @@
 
 #include "alloc.h"
 #include "platform.h"
+#include "socket.h"
 
-#define EASY_POOL 256          /* handles kept for reuse; each idle one costs about 5 KB */
-#define MAX_CONNECTIONS 1024L  /* kept-alive connections in curl's cache */
-#define MAX_IDLE_S 55L         /* below the 60 s at which common load balancers hang up */
-#define CONNECT_TIMEOUT 30000L /* a deadline of the call that is shorter wins */
-#define BUFFER_BYTES 16384L    /* one TLS record; measured: larger ones cost memory per stream */
+#define EASY_POOL 256         /* handles kept for reuse; each idle one costs about 5 KB */
+#define MAX_CONNECTIONS 1024L /* kept-alive connections in curl's cache */
+#define MAX_IDLE_S 55L        /* below the 60 s at which common load balancers hang up */
+#define PORT_SLOTS 1024       /* as many as there are connections; two may share a slot */
+#define BUFFER_BYTES 16384L   /* one TLS record; measured: larger ones cost memory per stream */
 #define READY 64
 
 struct e2b_engine {
@@ -27,6 +28,7 @@ struct e2b_engine {
     e2b_deferred_t *deferred_first, **deferred_last;
     CURL *idle[EASY_POOL];
     int idle_len;
+    int socket_of[PORT_SLOTS]; /* by local port; may be out of date: always looked at again */
 };
 
 /* process-global: libcurl asks for one global init before any thread uses it, and cleaning up
@@ -52,6 +54,8 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void
         e2b_pollset_remove(engine->pollset, fd);
         return 0;
     }
+    int port = e2b_socket_port(fd, false);
+    if (port > 0) engine->socket_of[port % PORT_SLOTS] = fd;
     return e2b_pollset_set(engine->pollset, fd, (what & CURL_POLL_IN) != 0,
                            (what & CURL_POLL_OUT) != 0);
 }
@@ -101,6 +105,13 @@ int e2b_engine_fd(const e2b_engine_t *engine) {
     return engine->pollset;
 }
 
+int e2b_engine_socket(const e2b_engine_t *engine, int local_port, int remote_port) {
+    int fd = engine->socket_of[local_port % PORT_SLOTS];
+    bool right =
+        e2b_socket_port(fd, false) == local_port && e2b_socket_port(fd, true) == remote_port;
+    return right ? fd : -1;
+}
+
 /* ---- transfers ---- */
 
 static CURL *new_easy(void) {
@@ -112,7 +123,6 @@ static CURL *new_easy(void) {
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, MAX_IDLE_S);
-    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_TIMEOUT);
     curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, BUFFER_BYTES);
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     /* Else libcurl waits, here, for the lookup of a transfer that ends before it: a name server

@@ -56,6 +56,9 @@ int e2b_engine_start(e2b_engine_t *engine, e2b_transfer_t *transfer);
  * called. Fine when idle. Never from a curl callback. */
 void e2b_engine_stop(e2b_engine_t *engine, e2b_transfer_t *transfer);
 
+/* The socket of a connection that is in curl's hands; -1: not known. Borrowed from curl. */
+int e2b_engine_socket(const e2b_engine_t *engine, int local_port, int remote_port);
+
 /* Lets a paused transfer go on. Never from a curl callback. */
 void e2b_engine_unpause(e2b_engine_t *engine, e2b_transfer_t *transfer);
 

@@ -13,11 +13,14 @@
 
 #include "alloc.h"
 #include "http_error.h"
+#include "http_head.h"
 #include "platform.h"
+#include "socket.h"
 #include "tls.h"
 
 #define MAX_URL 16384
 #define MAX_HEADER_TEXT 16384
+#define CONNECT_MS 30000L /* a call without a deadline of its own: a stream */
 #define MAX_REFUSAL 65536 /* of a body that says why a stream was refused */
 
 /* ---- curl's callbacks ---- */
@@ -55,71 +58,9 @@ static size_t on_write(char *data, size_t size, size_t count, void *context) {
     return 0;
 }
 
-static bool header_is(const char *line, size_t len, const char *name, const char **value,
-                      size_t *value_len) {
-    size_t n = strlen(name);
-    if (len <= n || line[n] != ':' || strncasecmp(line, name, n) != 0) return false;
-    const char *p = line + n + 1, *end = line + len;
-    while (p < end && (*p == ' ' || *p == '\t')) p++;
-    while (end > p && (end[-1] == '\r' || end[-1] == '\n' || end[-1] == ' ')) end--;
-    *value = p;
-    *value_len = (size_t)(end - p);
-    return true;
-}
-
-static void copy_text(char *to, size_t size, const char *from, size_t len) {
-    if (len >= size) len = size - 1;
-    memcpy(to, from, len);
-    to[len] = '\0';
-}
-
-static int64_t at_most_a_day(int64_t wait_ms) {
-    const int64_t day_ms = (int64_t)E2B_MAX_TIMEOUT_S * 1000;
-    return wait_ms < 0 ? 0 : wait_ms < day_ms ? wait_ms : day_ms;
-}
-
-/* Whole seconds, or an HTTP date. Never more than a day: a sandbox does not live longer. */
-static int64_t parse_retry_after(const char *value, size_t len) {
-    char text[64];
-    if (len == 0 || len >= sizeof text) return -1;
-    copy_text(text, sizeof text, value, len);
-    if (strspn(text, "0123456789") == len) {
-        int64_t seconds = 0;
-        for (size_t i = 0; i < len && seconds < 1000000; i++)
-            seconds = seconds * 10 + (text[i] - '0');
-        return at_most_a_day(seconds * 1000);
-    }
-    time_t when = curl_getdate(text, NULL);
-    if (when < 0) return -1;
-    return at_most_a_day((int64_t)when * 1000 - e2b_wall_ms());
-}
-
 static size_t on_header(char *line, size_t size, size_t count, void *context) {
-    e2b_http_t *http = context;
-    size_t len = size * count, n;
-    const char *value;
-    if (len >= 12 && strncmp(line, "HTTP/", 5) == 0) { /* also after a 1xx: start afresh */
-        const char *blank = memchr(line, ' ', len);
-        http->status = 0;
-        for (const char *p = blank ? blank + 1 : line + len;
-             p < line + len && *p >= '0' && *p <= '9' && http->status < 1000; p++) {
-            http->status = http->status * 10 + (*p - '0');
-        }
-        http->retry_after_ms = -1;
-        http->content_type[0] = http->next_token[0] = '\0';
-    } else if (header_is(line, len, "content-type", &value, &n)) {
-        copy_text(http->content_type, sizeof http->content_type, value, n);
-    } else if (header_is(line, len, "retry-after", &value, &n)) {
-        http->retry_after_ms = parse_retry_after(value, n);
-    } else if (header_is(line, len, "x-next-token", &value, &n)) {
-        if (n >= sizeof http->next_token) {
-            e2b_err_set(&http->err, E2B_ERR_BAD_RESPONSE, "%s: the page token is too long",
-                        http->what);
-            return 0;
-        }
-        copy_text(http->next_token, sizeof http->next_token, value, n);
-    }
-    return len;
+    size_t len = size * count;
+    return e2b_http_head_line(context, line, len) ? len : 0;
 }
 
 static CURLcode on_ssl_ctx(CURL *easy, void *ssl_ctx, void *context) {
@@ -130,12 +71,27 @@ static CURLcode on_ssl_ctx(CURL *easy, void *ssl_ctx, void *context) {
                                                                      : CURLE_OUT_OF_MEMORY;
 }
 
+/* What lies on a connection before anything was asked would pass for the answer: a goodbye of the
+ * far end's, such as a 408, or a forged one. HTTP/2 may say what it likes. True: the connection is
+ * made unusable, so that libcurl drops it. */
+static bool is_spoiled(const e2b_http_t *http, int local_port, int remote_port) {
+    long made = 0;
+    struct curl_tlssessioninfo *tls = NULL;
+    curl_easy_getinfo(http->transfer.easy, CURLINFO_NUM_CONNECTS, &made);
+    curl_easy_getinfo(http->transfer.easy, CURLINFO_TLS_SSL_PTR, &tls);
+    if (made > 0 || (tls && e2b_tls_is_http2(tls->internals))) return false;
+    int fd = e2b_engine_socket(http->engine, local_port, remote_port);
+    return fd >= 0 && e2b_socket_shut_if_readable(fd);
+}
+
 /* Before curl sends the request. When a reused connection dies before the answer begins, curl sends
  * the request again by itself, even a DELETE; only the caller may decide that. */
 static int on_request(void *context, char *remote, char *local, int remote_port, int local_port) {
     e2b_http_t *http = context;
-    (void)remote, (void)local, (void)remote_port, (void)local_port;
+    (void)remote, (void)local;
     if (http->issued && e2b_http_was_sent(http)) return CURL_PREREQFUNC_ABORT;
+    http->spoiled = !http->fresh && is_spoiled(http, local_port, remote_port);
+    if (http->spoiled) return CURL_PREREQFUNC_ABORT;
     http->issued = true;
     return CURL_PREREQFUNC_OK;
 }
@@ -145,6 +101,13 @@ static int on_request(void *context, char *remote, char *local, int remote_port,
 static void transfer_done(e2b_transfer_t *transfer, CURLcode code) {
     e2b_http_t *http = (e2b_http_t *)transfer; /* its first member */
     e2b_engine_timer_clear(http->engine, &http->deadline);
+    if (http->spoiled) { /* nothing was sent: on a new connection, then */
+        e2b_engine_stop(http->engine, &http->transfer);
+        http->spoiled = false;
+        http->fresh = true;
+        if (e2b_http_start(http) == E2B_OK) return;
+        code = CURLE_OUT_OF_MEMORY;
+    }
     http->sent = e2b_http_was_sent(http);
     e2b_http_classify(http, code);
     e2b_engine_stop(http->engine, &http->transfer);
@@ -226,7 +189,7 @@ static bool set_request(CURL *easy, const e2b_http_t *http) {
 
 int e2b_http_start(e2b_http_t *http) {
     /* libcurl would otherwise add "Expect: 100-continue" to larger bodies, and wait for it. */
-    if (http->body_len > 0 && e2b_http_header(http, "Expect:") != E2B_OK) {
+    if (http->body_len > 0 && !http->fresh && e2b_http_header(http, "Expect:") != E2B_OK) {
         return E2B_ERR_OUT_OF_MEMORY;
     }
     CURL *easy = e2b_engine_prepare(http->engine, &http->transfer);
@@ -246,6 +209,12 @@ int e2b_http_start(e2b_http_t *http) {
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx);
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, http);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, http->curl_text);
+    curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, http->fresh ? 1L : 0L);
+    /* Of a host's addresses libcurl gives each its share of this time: a dead one must not take all
+     * that the call has. */
+    long connect_ms = CONNECT_MS;
+    if (http->timeout_ms > 0 && http->timeout_ms < connect_ms) connect_ms = (long)http->timeout_ms;
+    curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
     /* Without TLS there is no HTTP/2 here; waiting for a first answer to tell would make every
      * call to a host hang behind one that does. */
     curl_easy_setopt(easy, CURLOPT_PIPEWAIT, strncmp(http->url.data, "https:", 6) == 0 ? 1L : 0L);

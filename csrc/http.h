@@ -57,6 +57,12 @@ struct e2b_http {
     e2b_buf_t header_text; /* lines, NUL-separated */
     size_t header_at[E2B_HTTP_HEADERS];
     int header_count;
+    size_t head_bytes;      /* of all header lines so far */
+    int64_t content_length; /* -1: not said */
+    bool head_done;         /* of the answer, not of a 1xx before it */
+    bool encoded;           /* the body is not what its type says: gzip or the like */
+    bool spoiled;           /* the connection held bytes that nobody had asked for */
+    bool fresh;             /* not on a connection that was used before */
     struct curl_slist header_nodes[E2B_HTTP_HEADERS];
     char curl_text[CURL_ERROR_SIZE];
 };

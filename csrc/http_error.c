@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "alloc.h"
+#include "http_head.h"
 #include "json.h"
 #include "tls.h"
 
@@ -91,6 +93,8 @@ static const char *words_of_curl(int code, bool sent) {
         return "out of memory";
     case E2B_ERR_BAD_RESPONSE:
         return "the answer is not HTTP as it should be";
+    case E2B_ERR_RESPONSE_TOO_LARGE:
+        return "a header line of the answer is too long";
     default:
         return "the connection was lost before the answer was complete";
     }
@@ -106,6 +110,19 @@ static int certificate_code(const e2b_http_t *http) {
     return code == E2B_OK ? E2B_ERR_CERTIFICATE_REFUSED : code;
 }
 
+/* libcurl has one code for a header line past its bounds (100 KB) and for a lack of memory. */
+static bool line_too_long(const e2b_http_t *http, CURLcode code) {
+    if (code != CURLE_OUT_OF_MEMORY || !http->sent || http->head_done) return false;
+    void *room = e2b_malloc(E2B_MAX_HEAD);
+    e2b_free(room);
+    return room != NULL;
+}
+
+/* libcurl calls broken chunks a failed read. */
+static bool chunks_broken(const e2b_http_t *http, CURLcode code) {
+    return code == CURLE_RECV_ERROR && strstr(http->curl_text, "chunked-encoding") != NULL;
+}
+
 /* libcurl calls a tunnel that the proxy refused a failed read, and does not tell a proxy that is
  * not there from a far end. 0: the failure is not the proxy's. */
 static long proxy_status(const e2b_http_t *http) {
@@ -118,6 +135,14 @@ static long proxy_status(const e2b_http_t *http) {
 static bool proxy_is_away(const e2b_http_t *http, CURLcode code) {
     const char *address = http->config->proxy_address;
     return code == CURLE_COULDNT_CONNECT && address && strstr(http->curl_text, address) != NULL;
+}
+
+static int code_of(const e2b_http_t *http, CURLcode code) {
+    if (proxy_is_away(http, code)) return E2B_ERR_PROXY_FAILED;
+    if (code == CURLE_PEER_FAILED_VERIFICATION) return certificate_code(http);
+    if (line_too_long(http, code)) return E2B_ERR_RESPONSE_TOO_LARGE;
+    if (chunks_broken(http, code)) return E2B_ERR_BAD_RESPONSE;
+    return code_of_curl(code);
 }
 
 static void say_proxy(e2b_http_t *http, long status) {
@@ -137,9 +162,7 @@ static void from_curl(e2b_http_t *http, CURLcode code) {
     if (err->code == E2B_OK && refused) {
         say_proxy(http, refused);
     } else if (err->code == E2B_OK) { /* else a callback has already said what is wrong */
-        int what = proxy_is_away(http, code)                ? E2B_ERR_PROXY_FAILED
-                   : code == CURLE_PEER_FAILED_VERIFICATION ? certificate_code(http)
-                                                            : code_of_curl(code);
+        int what = code_of(http, code);
         e2b_err_set(err, what, "%s failed: %s", http->what, words_of_curl(what, http->sent));
     }
     err->outcome = http->sent ? E2B_OUTCOME_UNKNOWN : E2B_OUTCOME_NOT_SENT;
@@ -262,6 +285,12 @@ static void from_status(e2b_http_t *http) {
     http->answered = json;
     meaning_t meaning = meaning_of(http, json);
     if (meaning.code == E2B_ERR_PROXY_FAILED) say_proxy(http, http->status);
+    if (meaning.code == E2B_ERR_REDIRECT_REFUSED) {
+        e2b_err_set(err, meaning.code,
+                    "%s failed: HTTP %d points elsewhere, and redirects are not followed: look at "
+                    "apiUrl, sandboxUrl and domain",
+                    http->what, http->status);
+    }
     err->code = meaning.code;
     err->outcome = meaning.outcome;
     err->retry_after_ms = http->retry_after_ms;
@@ -270,6 +299,8 @@ static void from_status(e2b_http_t *http) {
 }
 
 void e2b_http_classify(e2b_http_t *http, CURLcode code) {
+    /* libcurl takes the end of the connection for the end of the headers. */
+    if (code == CURLE_OK && !http->head_done) code = CURLE_PARTIAL_FILE;
     if (http->err.code != E2B_OK || code != CURLE_OK) { /* also a "no" that was cut: not proven */
         from_curl(http, code);
     } else if (http->status >= 300 || http->status < 200) {

@@ -136,3 +136,10 @@ int e2b_tls_verdict(long result, const char *words) {
     /* A name that does not match is found by libcurl itself, after the handshake. */
     return strstr(words, "target host name") ? E2B_ERR_CERTIFICATE_NAME : E2B_OK;
 }
+
+bool e2b_tls_is_http2(void *ssl) {
+    const unsigned char *protocol = NULL;
+    unsigned len = 0;
+    if (ssl) SSL_get0_alpn_selected(ssl, &protocol, &len);
+    return len == 2 && memcmp(protocol, "h2", 2) == 0;
+}

@@ -77,6 +77,7 @@ static bool honest(int code) {
                                 E2B_ERR_CONNECT_FAILED,
                                 E2B_ERR_DNS_FAILED,
                                 E2B_ERR_BAD_RESPONSE,
+                                E2B_ERR_RESPONSE_TOO_LARGE,
                                 E2B_ERR_TIMEOUT,
                                 E2B_ERR_INVALID_ARGUMENT};
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++)

@@ -13,7 +13,7 @@ const C_LEVELS = [
   ['err', 'alloc', 'buf', 'base64', 'url', 'json', 'config'],
   ['platform', 'platform_epoll', 'platform_kqueue'],
   ['engine', 'tls'],
-  ['http', 'http_error', 'rpc', 'event'],
+  ['http', 'http_error', 'http_head', 'rpc', 'event'],
   ['access'],
   ['operation', 'client'],
   ['unary'],

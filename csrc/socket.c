@@ -1,0 +1,30 @@
+/*
+ * socket.c: looks at a socket that libcurl owns, between two requests. Pool thread. Must never
+ * wait, and never close: the descriptor is libcurl's.
+ */
+#include "socket.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#define MAX_LOOKS 64 /* of 4 KB: what is left lies behind a shut socket */
+
+int e2b_socket_port(int fd, bool remote) {
+    struct sockaddr_storage address;
+    socklen_t len = sizeof address;
+    struct sockaddr *any = (struct sockaddr *)&address;
+    if ((remote ? getpeername(fd, any, &len) : getsockname(fd, any, &len)) != 0) return -1;
+    if (address.ss_family == AF_INET) return ntohs(((struct sockaddr_in *)&address)->sin_port);
+    if (address.ss_family == AF_INET6) return ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
+    return -1;
+}
+
+bool e2b_socket_shut_if_readable(int fd) {
+    char bytes[4096];
+    ssize_t n = recv(fd, bytes, 1, MSG_PEEK | MSG_DONTWAIT);
+    if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR)) return false;
+    shutdown(fd, SHUT_RDWR);
+    for (int i = 0; n > 0 && i < MAX_LOOKS; i++) n = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+    return true;
+}

@@ -1,0 +1,17 @@
+/*
+ * socket.h: the few things that are asked of a connection's socket behind libcurl's back. POSIX;
+ * any thread.
+ */
+#ifndef E2B_SOCKET_H
+#define E2B_SOCKET_H
+
+#include <stdbool.h>
+
+/* The port of its own end, or of the other one; -1: it is no internet socket. */
+int e2b_socket_port(int fd, bool remote);
+
+/* True when something lies there to be read, or it is broken: it is then shut and emptied, so that
+ * whoever looks at it next finds its end. Never waits. */
+bool e2b_socket_shut_if_readable(int fd);
+
+#endif
