@@ -58,6 +58,9 @@ function partsOf({ dev, configurations }, state) {
  */
 function setUp(goal) {
   checkNode();
+  // For all that is started from here: the probes, node-gyp, the C tests' make.
+  const pkgConfigPath = toolchain.pkgConfigPath();
+  if (pkgConfigPath !== undefined) process.env.PKG_CONFIG_PATH = pkgConfigPath;
   const parts = partsOf(GOALS[goal], new State());
   if (parts.every((part) => part.isReady())) return;
   const started = Date.now();

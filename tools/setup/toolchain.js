@@ -13,18 +13,55 @@ const { adviceFor, describe } = require('./advice');
 const { nodeDir, which } = require('./node-tools');
 const { SETUP_FOLDER, SetupError, runStep, say } = require('./run-step');
 
+// library -> a program that is linked with it, run, and ends with 0 when it will do.
 const LIBRARIES = {
-  libcurl: '#include <curl/curl.h>',
-  libcjson: '#include <cJSON.h>',
-  openssl: '#include <openssl/ssl.h>',
+  // Its certificates are given to OpenSSL: over another TLS library that would crash. A libcurl of
+  // several has those that are not in use in brackets.
+  libcurl: `#include <curl/curl.h>
+#include <string.h>
+#if LIBCURL_VERSION_NUM < 0x075700
+#error "CURLOPT_QUICK_EXIT came with 7.87"
+#endif
+int main(void) {
+  const char *tls = curl_version_info(CURLVERSION_NOW)->ssl_version;
+  const char *found = tls ? strstr(tls, "OpenSSL/") : NULL;
+  return found == NULL || (found > tls && found[-1] == '(');
+}
+`,
+  libcjson: `#include <cjson/cJSON.h>
+int main(void) { return cJSON_ParseWithLengthOpts("", 0, NULL, 0) != NULL; }
+`,
+  openssl: `#include <openssl/ssl.h>
+int main(void) { return SSL_CTX_set1_cert_store == NULL; }
+`,
 };
 const PROBE_TIMEOUT_MS = 60_000;
 // dpkg's helpers live in the sbin folders, which a bare PATH may not have.
 const SBIN = ['/usr/local/sbin', '/usr/sbin', '/sbin'];
+// Homebrew keeps these beside what macOS has of the same name, where pkg-config does not look.
+const KEG_ONLY = ['curl', 'openssl@3'];
+const HOMEBREW = ['/opt/homebrew', '/usr/local'];
 
 function succeeds(file, args, input) {
   const result = spawnSync(file, args, { input, stdio: 'pipe', timeout: PROBE_TIMEOUT_MS });
   return result.status === 0;
+}
+
+/**
+ * PKG_CONFIG_PATH as it has to be: on macOS with the folders of Homebrew's libraries that pkg-config
+ * would miss, and so take Apple's libcurl, which has no OpenSSL. What the user said comes first.
+ *
+ * @returns {string|undefined} undefined: not set
+ */
+function pkgConfigPath(env = process.env, platform = process.platform, exists = fs.existsSync) {
+  const said = env.PKG_CONFIG_PATH;
+  if (platform !== 'darwin') return said;
+  const homes = [env.HOMEBREW_PREFIX, ...HOMEBREW].filter(Boolean);
+  const folders = KEG_ONLY.map((name) =>
+    homes.map((home) => path.join(home, 'opt', name, 'lib', 'pkgconfig')).find(exists),
+  );
+  const all = [...(said ? said.split(':') : []), ...folders.filter(Boolean)];
+  return all.length > 0 ? [...new Set(all)].join(':') : undefined;
 }
 
 function tools(env) {
@@ -38,8 +75,8 @@ function tools(env) {
 }
 
 /** Flags of a library, or null when pkg-config does not know it. */
-function flagsOf(pkgConfig, library) {
-  const result = spawnSync(pkgConfig, ['--cflags', '--libs', library], { encoding: 'utf8' });
+function flagsOf(pkgConfig, library, what = ['--cflags', '--libs']) {
+  const result = spawnSync(pkgConfig, [...what, library], { encoding: 'utf8' });
   return result.status === 0 ? result.stdout.trim().split(/\s+/).filter(Boolean) : null;
 }
 
@@ -59,12 +96,18 @@ function workingPython(env = process.env) {
   return candidates.find((file) => file && succeeds(file, ['-c', test])) ?? null;
 }
 
-function links(compiler, language, source, flags) {
+/** Whether `source` compiles, links and, with `run`, ends with status 0. */
+function works(compiler, language, source, flags, { run = false } = {}) {
   fs.mkdirSync(SETUP_FOLDER, { recursive: true });
   const output = path.join(SETUP_FOLDER, `probe.${process.pid}`);
-  const works = succeeds(compiler, ['-x', language, '-', '-o', output, ...flags], source);
-  fs.rmSync(output, { force: true });
-  return works;
+  try {
+    return (
+      succeeds(compiler, ['-x', language, '-', '-o', output, ...flags], source) &&
+      (!run || succeeds(output, []))
+    );
+  } finally {
+    fs.rmSync(output, { force: true });
+  }
 }
 
 /** What is there by name but does not work; compiles and links a few lines for each. */
@@ -72,11 +115,15 @@ function probe(found, env = process.env) {
   const main = 'int main(void) { return 0; }\n';
   const broken = [];
   if (workingPython(env) === null) broken.push('python3');
-  if (!links(found.cc, 'c', main, [])) return [...broken, 'cc'];
-  if (!links(found['c++'], 'c++', 'int main() { return 0; }\n', [])) broken.push('c++');
-  for (const [library, include] of Object.entries(LIBRARIES)) {
-    if (!links(found.cc, 'c', `${include}\n${main}`, found[library])) broken.push(library);
+  if (!works(found.cc, 'c', main, [])) return [...broken, 'cc'];
+  if (!works(found['c++'], 'c++', 'int main() { return 0; }\n', [])) broken.push('c++');
+  for (const [library, source] of Object.entries(LIBRARIES)) {
+    if (!works(found.cc, 'c', source, found[library], { run: true })) broken.push(library);
   }
+  // A Node that was built with the system's libuv has no uv.h among its headers.
+  const uv = flagsOf(found['pkg-config'], 'libuv', ['--cflags']) ?? [];
+  const include = `-I${path.join(found['node-headers'], 'include', 'node')}`;
+  if (!works(found.cc, 'c', `#include <uv.h>\n${main}`, [include, ...uv])) broken.push('libuv');
   return broken;
 }
 
@@ -123,6 +170,7 @@ function make(state) {
       osRelease: osRelease(),
       isRoot: process.getuid?.() === 0,
       hasApt: which('apt-get') !== null,
+      elevate: ['sudo', 'doas'].find((name) => which(name) !== null) ?? null,
     });
     if (advice.tell) throw new SetupError(advice.tell);
     say(`missing: ${describe(missing)}`);
@@ -133,4 +181,4 @@ function make(state) {
   state.remember('toolchain', keyOf(look().found));
 }
 
-module.exports = { isReady, look, make, workingPython };
+module.exports = { isReady, look, make, pkgConfigPath, probe, workingPython };

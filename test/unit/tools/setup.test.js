@@ -6,17 +6,11 @@ const os = require('node:os');
 const path = require('node:path');
 
 const { checkNode } = require('../../../tools/setup');
-const { adviceFor, familyOf } = require('../../../tools/setup/advice');
 const { takeLock, withLock } = require('../../../tools/setup/lock');
 const { nodeDir, nodeGypCli, npmCli, which } = require('../../../tools/setup/node-tools');
 const { missingPackages } = require('../../../tools/setup/packages');
 const { State } = require('../../../tools/setup/state');
 const { settle } = require('../../../tools/stages');
-
-const DEBIAN = 'PRETTY_NAME="Debian GNU/Linux 12"\nID=debian\n';
-const UBUNTU = 'ID=ubuntu\nID_LIKE=debian\n';
-const ALMA = 'ID="almalinux"\nID_LIKE="rhel centos fedora"\n';
-const ALPINE = 'ID=alpine\n';
 
 let folder;
 
@@ -25,58 +19,6 @@ beforeEach(() => {
 });
 
 afterEach(() => fs.rmSync(folder, { recursive: true }));
-
-describe('what to do about missing tools', () => {
-  test('the family of a system is found by its os-release file', () => {
-    expect(familyOf('linux', DEBIAN)).toBe('debian');
-    expect(familyOf('linux', UBUNTU)).toBe('debian');
-    expect(familyOf('linux', ALMA)).toBe('fedora');
-    expect(familyOf('linux', ALPINE)).toBe('alpine');
-    expect(familyOf('linux', 'ID=plan9\n')).toBeNull();
-    expect(familyOf('darwin', '')).toBe('darwin');
-  });
-
-  const on = (osRelease, more) => ({
-    platform: 'linux',
-    osRelease,
-    isRoot: true,
-    hasApt: true,
-    ...more,
-  });
-
-  test('as root on Debian the packages are installed', () => {
-    expect(adviceFor(['cc', 'libcurl'], on(DEBIAN))).toEqual({
-      install: ['gcc', 'libc6-dev', 'libcurl4-openssl-dev'],
-    });
-  });
-
-  test.each([
-    [
-      'Debian without root',
-      on(DEBIAN, { isRoot: false }),
-      'sudo apt-get update && sudo apt-get install -y libcurl4-openssl-dev libcjson-dev',
-    ],
-    ['Fedora', on(ALMA), 'sudo dnf install -y libcurl-devel cjson-devel'],
-    ['Alpine', on(ALPINE), 'sudo apk add curl-dev cjson-dev'],
-    ['macOS', on('', { platform: 'darwin' }), 'brew install curl cjson'],
-  ])('on %s the exact command is told', (_name, system, command) => {
-    const { install, tell } = adviceFor(['libcurl', 'libcjson'], system);
-    expect(install).toBeUndefined();
-    expect(tell).toContain('the headers of libcurl, the headers of cJSON');
-    expect(tell).toContain(`\n  ${command}\n`);
-  });
-
-  test('on an unknown system what is missing is named', () => {
-    const { tell } = adviceFor(['openssl'], on('ID=plan9'));
-    expect(tell).toContain('the headers of OpenSSL');
-  });
-
-  test('a compiler on macOS comes with the command line tools', () => {
-    const { tell } = adviceFor(['cc'], on('', { platform: 'darwin' }));
-    expect(tell).toContain('xcode-select --install');
-    expect(tell).not.toContain('brew install');
-  });
-});
 
 test('a Node that is too old is refused with both versions', () => {
   expect(() => checkNode('18.20.0')).toThrow('Node 20.18 or later is needed, this is 18.20.0');
