@@ -22,7 +22,7 @@ const SKIPPED = { passed: 0, failed: 0, skipped: 1 };
 
 // Formats differ between versions, so only this one may judge.
 const CLANG_FORMAT_MAJOR = 14;
-const C_FOLDERS = ['csrc', 'test/c', 'test/fuzz'];
+const C_FOLDERS = ['csrc', 'test/bench', 'test/c', 'test/fuzz'];
 
 const JEST = [
   '--experimental-vm-modules',
