@@ -17,6 +17,7 @@
 #define MAX_IDLE_S 55L        /* below the 60 s at which common load balancers hang up */
 #define PORT_SLOTS 1024       /* as many as there are connections; two may share a slot */
 #define BUFFER_BYTES 16384L   /* one TLS record; measured: larger ones cost memory per stream */
+#define LOOK_MS 500           /* between looks at connections that are being made */
 #define READY 64
 
 struct e2b_engine {
@@ -28,6 +29,8 @@ struct e2b_engine {
     e2b_deferred_t *deferred_first, **deferred_last;
     CURL *idle[EASY_POOL];
     int idle_len;
+    size_t connecting;         /* transfers that have no connection yet */
+    e2b_timer_t look;          /* set while there are any */
     int socket_of[PORT_SLOTS]; /* by local port; may be out of date: always looked at again */
 };
 
@@ -67,6 +70,19 @@ static int on_curl_timer(CURLM *multi, long timeout_ms, void *context) {
     return 0;
 }
 
+/* libcurl 7.88 gives up on a silent address in time, but tries the next one only when it is called
+ * again, for which it does not ask. Deprecated because it is slow; nothing else looks at them all.
+ */
+static void look_at_connecting(e2b_timer_t *look) {
+    e2b_engine_t *engine = (e2b_engine_t *)((char *)look - offsetof(e2b_engine_t, look));
+    int running;
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+    curl_multi_socket_all(engine->multi, &running);
+#pragma GCC diagnostic pop
+    if (engine->connecting > 0) e2b_engine_timer_set(engine, look, e2b_now_ms() + LOOK_MS);
+}
+
 /* ---- life ---- */
 
 int e2b_engine_create(e2b_engine_t **out) {
@@ -76,6 +92,7 @@ int e2b_engine_create(e2b_engine_t **out) {
     if (!engine) return E2B_ERR_OUT_OF_MEMORY;
     engine->curl_due_ms = -1;
     engine->deferred_last = &engine->deferred_first;
+    engine->look.fire = look_at_connecting;
     engine->pollset = e2b_pollset_create();
     engine->multi = curl_multi_init();
     if (engine->pollset < 0 || !engine->multi) {
@@ -143,14 +160,27 @@ CURL *e2b_engine_prepare(e2b_engine_t *engine, e2b_transfer_t *transfer) {
 }
 
 int e2b_engine_start(e2b_engine_t *engine, e2b_transfer_t *transfer) {
-    return curl_multi_add_handle(engine->multi, transfer->easy) == CURLM_OK ? E2B_OK
-                                                                            : E2B_ERR_OUT_OF_MEMORY;
+    if (curl_multi_add_handle(engine->multi, transfer->easy) != CURLM_OK) {
+        return E2B_ERR_OUT_OF_MEMORY;
+    }
+    transfer->connecting = true;
+    if (engine->connecting++ == 0) { /* without memory for it: as libcurl does by itself */
+        e2b_engine_timer_set(engine, &engine->look, e2b_now_ms() + LOOK_MS);
+    }
+    return E2B_OK;
+}
+
+void e2b_engine_connected(e2b_engine_t *engine, e2b_transfer_t *transfer) {
+    if (!transfer->connecting) return;
+    transfer->connecting = false;
+    if (--engine->connecting == 0) e2b_engine_timer_clear(engine, &engine->look);
 }
 
 void e2b_engine_stop(e2b_engine_t *engine, e2b_transfer_t *transfer) {
     CURL *easy = transfer->easy;
     if (!easy) return;
     transfer->easy = NULL;
+    e2b_engine_connected(engine, transfer);
     e2b_engine_undefer(engine, &transfer->broken);
     curl_multi_remove_handle(engine->multi, easy); /* one that was never added is no error */
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);

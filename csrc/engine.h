@@ -27,6 +27,7 @@ typedef struct e2b_deferred {
 typedef struct e2b_transfer {
     CURL *easy; /* NULL when idle */
     void (*on_done)(struct e2b_transfer *transfer, CURLcode code);
+    bool connecting;       /* private: has no connection yet */
     e2b_deferred_t broken; /* private: it failed when it was unpaused */
     CURLcode broken_code;
 } e2b_transfer_t;
@@ -51,6 +52,9 @@ int64_t e2b_engine_timeout_ms(const e2b_engine_t *engine);
  * it. NULL: out of memory. */
 CURL *e2b_engine_prepare(e2b_engine_t *engine, e2b_transfer_t *transfer);
 int e2b_engine_start(e2b_engine_t *engine, e2b_transfer_t *transfer);
+
+/* Its request is on its way. Also from a curl callback. */
+void e2b_engine_connected(e2b_engine_t *engine, e2b_transfer_t *transfer);
 
 /* Ends the transfer (also one that was only prepared) and takes the handle back; on_done is not
  * called. Fine when idle. Never from a curl callback. */

@@ -104,6 +104,7 @@ static void transfer_done(e2b_transfer_t *transfer, CURLcode code) {
     if (http->spoiled) { /* nothing was sent: on a new connection, then */
         e2b_engine_stop(http->engine, &http->transfer);
         http->spoiled = false;
+    e2b_engine_connected(http->engine, &http->transfer);
         http->fresh = true;
         if (e2b_http_start(http) == E2B_OK) return;
         code = CURLE_OUT_OF_MEMORY;

@@ -1,0 +1,154 @@
+'use strict';
+
+// Names: hosts with several addresses of which one is dead, names that are none, name servers that are
+// silent. In a child process whose getaddrinfo answers as the test wants (hostile/lookups.c); nothing
+// of this machine's own names is touched.
+
+const { execFile, execFileSync } = require('node:child_process');
+const fs = require('node:fs');
+const os = require('node:os');
+const path = require('node:path');
+const { promisify } = require('node:util');
+const { createAuthority } = require('../../lib/local/certificate');
+const { startHostile } = require('../helpers/hostile');
+const { startProxy } = require('../helpers/hostile/proxy');
+const { startSilentPort } = require('../helpers/hostile/silent-port');
+
+const CHILD = path.join(__dirname, 'children/calls-at-once.js');
+const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'e2b-lookups-'));
+const shim = path.join(folder, 'lookups.so');
+const noted = path.join(folder, 'lookups');
+const open = [];
+
+beforeAll(() => {
+  const source = path.join(__dirname, '../helpers/hostile/lookups.c');
+  const flags = ['-shared', '-fPIC', '-O1', '-Wall', '-Werror'];
+  execFileSync('cc', [...flags, '-o', shim, source, '-ldl']);
+});
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((one) => one.close()));
+  fs.rmSync(noted, { force: true });
+});
+afterAll(() => fs.rmSync(folder, { recursive: true }));
+
+const opened = (one) => {
+  open.push(one);
+  return one;
+};
+const named = (far, name) => {
+  const url = far.url.replace(far.host, name);
+  return { ...far.client, apiUrl: url, sandboxUrl: url };
+};
+
+/** Runs calls in a child, with these names. */
+async function callsAtOnce(names, calls) {
+  const env = {
+    ...process.env,
+    LD_PRELOAD: [process.env.LD_PRELOAD, shim].filter(Boolean).join(':'),
+    E2B_TEST_NAMES: names,
+    E2B_TEST_LOOKUPS: noted,
+  };
+  const { stdout } = await promisify(execFile)(process.execPath, [CHILD, JSON.stringify(calls)], {
+    env,
+    timeout: 15_000, // also: a lookup that hangs does not keep the process
+  });
+  const lookups = fs.existsSync(noted) ? fs.readFileSync(noted, 'utf8').split('\n') : [];
+  return { ...JSON.parse(stdout), lookups: lookups.filter((name) => name.endsWith('.test')) };
+}
+
+describe('a host with several addresses', () => {
+  test('of which the first refuses is reached at the second', async () => {
+    const far = opened(await startHostile());
+    const { results } = await callsAtOnce('two.test=127.0.0.2+127.0.0.1', [
+      { client: named(far, 'two.test') },
+    ]);
+    expect(results).toEqual([{ value: [] }]);
+    expect(far.requests).toHaveLength(1);
+  });
+
+  test('of which the first is silent is reached at the second, in time', async () => {
+    const far = opened(await startHostile());
+    opened(await startSilentPort('127.0.0.66', far.port));
+    const { results } = await callsAtOnce('two.test=127.0.0.66+127.0.0.1', [
+      { client: { ...named(far, 'two.test'), requestTimeoutMs: 2_000 } },
+    ]);
+    expect(results).toEqual([{ value: [] }]);
+    expect(far.requests).toHaveLength(1);
+  });
+
+  test('that all refuse is CONNECT_FAILED, not sent', async () => {
+    const far = opened(await startHostile());
+    const { results } = await callsAtOnce('two.test=127.0.0.2+127.0.0.3', [
+      { client: named(far, 'two.test') },
+    ]);
+    expect(results).toMatchObject([
+      { code: 'CONNECT_FAILED', outcome: 'not-sent', retryable: true },
+    ]);
+    expect(far.requests).toEqual([]);
+  });
+});
+
+describe('a name', () => {
+  test.each(['none', 'again'])('for which the system says "%s" is DNS_FAILED', async (answer) => {
+    const far = opened(await startHostile());
+    const { results } = await callsAtOnce(`no.test=${answer}`, [
+      { client: named(far, 'no.test') },
+      { client: far.client },
+    ]);
+    expect(results).toMatchObject([
+      { code: 'DNS_FAILED', outcome: 'not-sent', retryable: true },
+      { value: [] },
+    ]);
+  });
+
+  test('of a proxy that is none is PROXY_FAILED', async () => {
+    const far = opened(await startHostile());
+    const proxy = 'http://u:p4ssword@no.test:3128';
+    const { results } = await callsAtOnce('no.test=none', [{ client: { ...far.client, proxy } }]);
+    expect(results).toMatchObject([{ code: 'PROXY_FAILED', outcome: 'not-sent', retryable: true }]);
+    expect(JSON.stringify(results)).not.toContain('p4ssword');
+  });
+
+  test('behind a proxy is not looked up here', async () => {
+    const far = opened(await startHostile());
+    const proxy = opened(await startProxy({ answer: 403 }));
+    const atName = proxy.url.replace('127.0.0.1', 'proxy.test');
+    const client = { ...named(far, 'far.test'), proxy: atName };
+    const { results, lookups } = await callsAtOnce('proxy.test=127.0.0.1', [{ client }]);
+    expect(results).toMatchObject([{ code: 'PERMISSION_DENIED' }]);
+    expect(proxy.asked).toEqual([expect.stringContaining('http://far.test:')]);
+    expect(lookups).toEqual(['proxy.test']);
+  });
+});
+
+describe('a name server that is silent', () => {
+  test('holds up its own call until its deadline, and no other', async () => {
+    const far = opened(await startHostile());
+    const { results, tookMs } = await callsAtOnce('slow.test=hang', [
+      { client: { ...named(far, 'slow.test'), requestTimeoutMs: 300 } },
+      { client: far.client, times: 5 },
+    ]);
+    expect(results[0]).toMatchObject({ code: 'TIMEOUT', outcome: 'not-sent', retryable: true });
+    expect(results.slice(1)).toEqual(Array(5).fill({ value: [] }));
+    expect(tookMs).toBeLessThan(10_000);
+  });
+
+  test('does not hold a call that is given up, nor the end of the process', async () => {
+    const far = opened(await startHostile());
+    const { results } = await callsAtOnce('slow.test=hang', [
+      { client: named(far, 'slow.test'), abort: true },
+      { client: far.client },
+    ]);
+    expect(results).toMatchObject([{ code: 'CANCELLED', outcome: 'not-sent' }, { value: [] }]);
+  });
+});
+
+test('two hundred calls at once over TLS look their host up once', async () => {
+  const authority = createAuthority();
+  const tls = authority.certify(['far.test']);
+  const far = opened(await startHostile({ tls }));
+  const client = { ...named(far, 'far.test'), ca: authority.cert };
+  const { results, lookups } = await callsAtOnce('far.test=127.0.0.1', [{ client, times: 200 }]);
+  expect(results).toEqual(Array(200).fill({ value: [] }));
+  expect(lookups).toEqual(['far.test']);
+});
