@@ -360,15 +360,34 @@ export interface FileInfo {
   symlinkTarget: string | null;
 }
 
-/** Writes a file; its folders are made, an existing one is replaced. */
+/**
+ * Writes a file; its folders are made, an existing one is replaced. A stream is read no faster than it
+ * is sent, in constant memory; `size`, when it is known, is checked; `requestTimeoutMs` is then the
+ * time in which nothing moves because of the far end. It rejects with what the source threw.
+ */
 export function writeE2bFile(
   sandboxId: string,
   path: string,
   data: string | Uint8Array | ArrayBuffer,
   options?: FileOptions,
 ): Promise<{ sandboxId: string; path: string; name: string }>;
+export function writeE2bFile(
+  sandboxId: string,
+  path: string,
+  data: AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>,
+  options?: FileOptions & { size?: number },
+): Promise<{ sandboxId: string; path: string; name: string }>;
 
-/** Reads a file as a whole; NOT_FOUND, or RESPONSE_TOO_LARGE above `maxBytes` (256 MiB). */
+/**
+ * Reads a file as a whole; NOT_FOUND, or RESPONSE_TOO_LARGE above `maxBytes` (256 MiB). As a stream: of
+ * any length in constant memory, from the byte `offset` on; one that breaks off is destroyed with the
+ * error, it never just ends.
+ */
+export function readE2bFile(
+  sandboxId: string,
+  path: string,
+  options: FileOptions & { encoding: 'stream'; offset?: number },
+): Promise<import('node:stream').Readable>;
 export function readE2bFile(
   sandboxId: string,
   path: string,

@@ -16,7 +16,7 @@
     4 /* reading the clock at each turn costs more than a small turn                               \
        */
 
-enum { ASK_SUBMIT = 1, ASK_CANCEL = 2, ASK_DETACH = 4, ASK_ACK = 8, ASK_END = 6 };
+enum { ASK_SUBMIT = 1, ASK_CANCEL = 2, ASK_DETACH = 4, ASK_ACK = 8, ASK_FED = 16, ASK_END = 6 };
 
 struct e2b_client {
     e2b_engine_t *engine;
@@ -148,6 +148,29 @@ void e2b_client_ack(e2b_client_t *client, uint64_t id) {
     ask_by_id(client, id, ASK_ACK);
 }
 
+int e2b_client_feed(e2b_client_t *client, uint64_t id, e2b_bytes_t bytes, bool end,
+                    size_t *waiting) {
+    e2b_op_t *op = find(client, id);
+    *waiting = 0;
+    if (!op || !op->feed) return E2B_OK; /* it is over: nobody wants them */
+    pthread_mutex_lock(&client->lock);
+    int code = e2b_buf_append(&op->feed->waiting, bytes.data, bytes.len);
+    if (code == E2B_OK && end) op->feed->end = true;
+    *waiting = op->feed->waiting.len;
+    pthread_mutex_unlock(&client->lock);
+    if (code == E2B_OK) ask(client, op, ASK_FED);
+    return code;
+}
+
+void e2b_client_take_feed(e2b_op_t *op, e2b_buf_t *piece, bool *end) {
+    pthread_mutex_lock(&op->client->lock);
+    e2b_buf_t fed = op->feed->waiting;
+    op->feed->waiting = *piece; /* its memory is used again */
+    *piece = fed;
+    *end = op->feed->end;
+    pthread_mutex_unlock(&op->client->lock);
+}
+
 bool e2b_client_pending(e2b_client_t *client) {
     pthread_mutex_lock(&client->lock);
     bool pending = client->asked_first != NULL;
@@ -188,6 +211,8 @@ static void run_commands(e2b_client_t *client, e2b_op_t *op, unsigned what) {
         cancel(op, (what & ASK_DETACH) != 0);
     } else if (what & ASK_ACK) {
         op->unread = op->stream[0].len + op->stream[1].len;
+        e2b_http_resume(&op->http);
+    } else if (what & ASK_FED) {
         e2b_http_resume(&op->http);
     }
 }

@@ -23,9 +23,10 @@
 #define E2B_MAX_FILE_BODY (256u * 1024 * 1024) /* a file read as a whole; more needs a stream */
 #define E2B_MAX_FRAME (64u * 1024 * 1024)      /* events hold 32 KiB; far above, still bounded */
 #define E2B_DEFAULT_MAX_OUTPUT (16u * 1024 * 1024) /* tail kept of stdout and of stderr */
-#define E2B_STREAM_MARK (256u * 1024)              /* undelivered bytes at which a stream pauses */
-#define E2B_DEFAULT_REQUEST_TIMEOUT_MS 60000       /* as the official client */
-#define E2B_MAX_CALLS 65536                        /* calls in flight; one past it is refused */
+#define E2B_FEED_MAX (1024u * 1024)   /* bytes of an upload's body that lie here to be sent */
+#define E2B_STREAM_MARK (256u * 1024) /* undelivered bytes at which a stream pauses */
+#define E2B_DEFAULT_REQUEST_TIMEOUT_MS 60000 /* as the official client */
+#define E2B_MAX_CALLS 65536                  /* calls in flight; one past it is refused */
 
 /* ---- 2. Errors ----------------------------------------------------------------------------- */
 
@@ -148,6 +149,12 @@ int e2b_config_create(const e2b_config_options_t *options, e2b_config_t **out, e
 void e2b_config_retain(e2b_config_t *config);
 void e2b_config_release(e2b_config_t *config);
 
+/* Bytes by reference; those of an operation's arguments are kept until the op is freed. */
+typedef struct e2b_bytes {
+    const void *data;
+    size_t len;
+} e2b_bytes_t;
+
 /* ---- 4. The client: one per environment ---------------------------------------------------- */
 
 typedef struct e2b_client e2b_client_t;
@@ -182,6 +189,11 @@ void e2b_client_detach(e2b_client_t *client, uint64_t id);
 /* The reader of a stream has dealt with all it was given: the stream may go on. Any time. */
 void e2b_client_ack(e2b_client_t *client, uint64_t id);
 
+/* More of the body of an upload, at most E2B_FEED_MAX - waiting bytes, copied; end: the last.
+ * waiting: bytes that lie here now; E2B_NEWS_DRAINED says that they are gone. Loop thread. */
+int e2b_client_feed(e2b_client_t *client, uint64_t id, e2b_bytes_t bytes, bool end,
+                    size_t *waiting);
+
 /* Pool thread: everything that can be done without waiting, for about budget_us at most. */
 void e2b_client_step(e2b_client_t *client, int64_t budget_us);
 
@@ -193,6 +205,7 @@ enum {
     E2B_NEWS_STARTED = 1, /* a process runs: result->pid */
     E2B_NEWS_OUTPUT = 2,  /* result->stream[0] and [1] hold new bytes; reset them when read */
     E2B_NEWS_DONE = 4,    /* the result is whole */
+    E2B_NEWS_DRAINED = 8, /* what was fed is on its way: more is welcome */
 };
 
 typedef struct e2b_buf e2b_buf_t;
@@ -236,12 +249,6 @@ typedef struct e2b_strings {
     const char *const *items;
     size_t count;
 } e2b_strings_t;
-
-/* Bytes by reference: kept until the op is freed. */
-typedef struct e2b_bytes {
-    const void *data;
-    size_t len;
-} e2b_bytes_t;
 
 /* 5a. Sandboxes (control plane; create.c, sandbox.c) */
 typedef struct e2b_create_args {
@@ -314,6 +321,13 @@ int e2b_op_write_file(const e2b_call_t *call, const char *sandbox_id, const char
 /* max_bytes 0: E2B_MAX_FILE_BODY. A longer file: RESPONSE_TOO_LARGE. */
 int e2b_op_read_file(const e2b_call_t *call, const char *sandbox_id, const char *path,
                      const char *user, size_t max_bytes, e2b_op_t **out, e2b_err_t *err);
+/* As streams, of any length (transfer.c). Down: NEWS_STARTED with the first bytes, which come as
+ * NEWS_OUTPUT in stream[0] from `offset` on. Up: fed by e2b_client_feed; size -1: not known. The
+ * request's timeout is for the time in which nothing moves. */
+int e2b_op_download(const e2b_call_t *call, const char *sandbox_id, const char *path,
+                    const char *user, int64_t offset, e2b_op_t **out, e2b_err_t *err);
+int e2b_op_upload(const e2b_call_t *call, const char *sandbox_id, const char *path,
+                  const char *user, int64_t size, e2b_op_t **out, e2b_err_t *err);
 int e2b_op_list_files(const e2b_call_t *call, const char *sandbox_id, const char *path,
                       const char *user, int depth, e2b_op_t **out, e2b_err_t *err);
 int e2b_op_remove_file(const e2b_call_t *call, const char *sandbox_id, const char *path,

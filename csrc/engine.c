@@ -16,7 +16,6 @@
 #define MAX_CONNECTIONS 1024L /* kept-alive connections in curl's cache */
 #define MAX_IDLE_S 55L        /* below the 60 s at which common load balancers hang up */
 #define PORT_SLOTS 1024       /* as many as there are connections; two may share a slot */
-#define BUFFER_BYTES 16384L   /* one TLS record; measured: larger ones cost memory per stream */
 #define LOOK_MS 500           /* between looks at connections that are being made */
 #define READY 64
 
@@ -140,7 +139,6 @@ static CURL *new_easy(void) {
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
     curl_easy_setopt(easy, CURLOPT_TCP_KEEPALIVE, 1L);
     curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, MAX_IDLE_S);
-    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, BUFFER_BYTES);
     curl_easy_setopt(easy, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     /* Else libcurl waits, here, for the lookup of a transfer that ends before it: a name server
      * that is silent would hold up every call of the engine for as long. */

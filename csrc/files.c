@@ -17,11 +17,11 @@ static int check_path(const char *path, e2b_err_t *err) {
     return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT, "path must be a string that is not empty");
 }
 
-static int check_file(const char *path, const char *user, e2b_err_t *err) {
+int e2b_files_check(const char *path, const char *user, e2b_err_t *err) {
     return check_path(path, err) == E2B_OK ? e2b_op_check_user(user, err) : err->code;
 }
 
-static int files_query(e2b_buf_t *out, const char *path, const char *user) {
+int e2b_files_query(e2b_buf_t *out, const char *path, const char *user) {
     bool first = true;
     int code = e2b_url_query(out, "path", path, &first);
     return code == E2B_OK ? e2b_url_query(out, "username", user, &first) : code;
@@ -29,7 +29,7 @@ static int files_query(e2b_buf_t *out, const char *path, const char *user) {
 
 int e2b_files_upload(e2b_op_t *op, const char *path, const char *user, e2b_bytes_t bytes) {
     int code = e2b_op_daemon(op, &op->http, "/files", "application/octet-stream", NULL);
-    if (code == E2B_OK) code = files_query(&op->http.url, path, user);
+    if (code == E2B_OK) code = e2b_files_query(&op->http.url, path, user);
     op->http.body = bytes.len > 0 ? bytes.data : NULL;
     op->http.body_len = bytes.len;
     return code;
@@ -38,26 +38,26 @@ int e2b_files_upload(e2b_op_t *op, const char *path, const char *user, e2b_bytes
 int e2b_op_write_file(const e2b_call_t *call, const char *sandbox_id, const char *path,
                       const char *user, e2b_bytes_t data, e2b_op_t **out, e2b_err_t *err) {
     *out = NULL;
-    if (check_file(path, user, err) != E2B_OK) return err->code;
+    if (e2b_files_check(path, user, err) != E2B_OK) return err->code;
     unary_op_t *self = e2b_unary_new(&e2b_write_file_class, call, sandbox_id, "/files", NULL, err);
     if (!self) return err->code;
     self->rpc = false;
     self->content_type = "application/octet-stream";
     self->bytes = data;
-    return e2b_unary_done(self, files_query(&self->path, path, user), out, err);
+    return e2b_unary_done(self, e2b_files_query(&self->path, path, user), out, err);
 }
 
 int e2b_op_read_file(const e2b_call_t *call, const char *sandbox_id, const char *path,
                      const char *user, size_t max_bytes, e2b_op_t **out, e2b_err_t *err) {
     *out = NULL;
-    if (check_file(path, user, err) != E2B_OK) return err->code;
+    if (e2b_files_check(path, user, err) != E2B_OK) return err->code;
     unary_op_t *self = e2b_unary_new(&e2b_read_file_class, call, sandbox_id, "/files", NULL, err);
     if (!self) return err->code;
     self->rpc = false;
     self->method = "GET";
     self->content_type = NULL;
     self->max_answer = max_bytes ? max_bytes : E2B_MAX_FILE_BODY;
-    return e2b_unary_done(self, files_query(&self->path, path, user), out, err);
+    return e2b_unary_done(self, e2b_files_query(&self->path, path, user), out, err);
 }
 
 static int path_message(e2b_buf_t *out, const char *path, int depth) {

@@ -20,14 +20,25 @@
 
 #define MAX_URL 16384
 #define MAX_HEADER_TEXT 16384
-#define CONNECT_MS 30000L /* a call without a deadline of its own: a stream */
-#define MAX_REFUSAL 65536 /* of a body that says why a stream was refused */
+#define CONNECT_MS 30000L   /* a call without a deadline of its own: a stream */
+#define BUFFER_BYTES 16384L /* one TLS record; measured: larger ones cost memory per stream */
+#define BULK_BYTES 131072L  /* of a file: fewer turns */
+#define MAX_REFUSAL 65536   /* of a body that says why a stream was refused */
 
 /* ---- curl's callbacks ---- */
 
 static size_t on_read(char *buffer, size_t size, size_t count, void *context) {
     e2b_http_t *http = context;
     size_t room = size * count, left = http->body_len - http->body_sent;
+    if (http->on_body) {
+        int code = http->on_body(http, buffer, room, &left);
+        if (code == E2B_HTTP_PAUSE) {
+            http->paused = true;
+            return CURL_READFUNC_PAUSE;
+        }
+        http->body_sent += code == E2B_OK ? left : 0;
+        return code == E2B_OK ? left : CURL_READFUNC_ABORT;
+    }
     if (room > left) room = left;
     memcpy(buffer, (const char *)http->body + http->body_sent, room);
     http->body_sent += room;
@@ -59,8 +70,18 @@ static size_t on_write(char *data, size_t size, size_t count, void *context) {
 }
 
 static size_t on_header(char *line, size_t size, size_t count, void *context) {
+    e2b_http_t *http = context;
     size_t len = size * count;
-    return e2b_http_head_line(context, line, len) ? len : 0;
+    if (!e2b_http_head_line(http, line, len)) return 0;
+    /* A refusal before the body has ended: libcurl wants no more of it, but would wait for an
+     * upload that it believes paused. */
+    bool refused = len <= 2 && http->status >= 300;
+    if (refused && http->on_body) e2b_engine_defer(http->engine, &http->refused);
+    return len;
+}
+
+static void end_refused_upload(e2b_deferred_t *refused) {
+    e2b_http_resume((e2b_http_t *)((char *)refused - offsetof(e2b_http_t, refused)));
 }
 
 static CURLcode on_ssl_ctx(CURL *easy, void *ssl_ctx, void *context) {
@@ -93,6 +114,7 @@ static int on_request(void *context, char *remote, char *local, int remote_port,
     http->spoiled = !http->fresh && is_spoiled(http, local_port, remote_port);
     if (http->spoiled) return CURL_PREREQFUNC_ABORT;
     http->issued = true;
+    e2b_engine_connected(http->engine, &http->transfer);
     return CURL_PREREQFUNC_OK;
 }
 
@@ -101,10 +123,10 @@ static int on_request(void *context, char *remote, char *local, int remote_port,
 static void transfer_done(e2b_transfer_t *transfer, CURLcode code) {
     e2b_http_t *http = (e2b_http_t *)transfer; /* its first member */
     e2b_engine_timer_clear(http->engine, &http->deadline);
+    e2b_engine_undefer(http->engine, &http->refused);
     if (http->spoiled) { /* nothing was sent: on a new connection, then */
         e2b_engine_stop(http->engine, &http->transfer);
         http->spoiled = false;
-    e2b_engine_connected(http->engine, &http->transfer);
         http->fresh = true;
         if (e2b_http_start(http) == E2B_OK) return;
         code = CURLE_OUT_OF_MEMORY;
@@ -125,6 +147,7 @@ void e2b_http_init(e2b_http_t *http, e2b_engine_t *engine, const e2b_config_t *c
     memset(http, 0, sizeof *http);
     http->transfer.on_done = transfer_done;
     http->deadline.fire = too_late;
+    http->refused.run = end_refused_upload;
     http->engine = engine;
     http->config = config;
     http->retry_after_ms = -1;
@@ -172,9 +195,10 @@ static struct curl_slist *header_list(e2b_http_t *http) {
  * worse than none. */
 static bool set_request(CURL *easy, const e2b_http_t *http) {
     if (http->body_len > 0 || strcmp(http->method, "POST") == 0) {
+        curl_off_t bytes = http->on_body ? http->body_size : (curl_off_t)http->body_len;
         curl_easy_setopt(easy, CURLOPT_POST, 1L);
         curl_easy_setopt(easy, CURLOPT_POSTFIELDS, NULL);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)http->body_len);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, bytes);
     } else {
         curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
     }
@@ -190,7 +214,8 @@ static bool set_request(CURL *easy, const e2b_http_t *http) {
 
 int e2b_http_start(e2b_http_t *http) {
     /* libcurl would otherwise add "Expect: 100-continue" to larger bodies, and wait for it. */
-    if (http->body_len > 0 && !http->fresh && e2b_http_header(http, "Expect:") != E2B_OK) {
+    bool body = http->body_len > 0 || http->on_body;
+    if (body && !http->fresh && e2b_http_header(http, "Expect:") != E2B_OK) {
         return E2B_ERR_OUT_OF_MEMORY;
     }
     CURL *easy = e2b_engine_prepare(http->engine, &http->transfer);
@@ -210,6 +235,8 @@ int e2b_http_start(e2b_http_t *http) {
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx);
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, http);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, http->curl_text);
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, http->bulk ? BULK_BYTES : BUFFER_BYTES);
+    curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, http->bulk ? BULK_BYTES : BUFFER_BYTES);
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, http->fresh ? 1L : 0L);
     /* Of a host's addresses libcurl gives each its share of this time: a dead one must not take all
      * that the call has. */
@@ -234,6 +261,7 @@ void e2b_http_stop(e2b_http_t *http) {
     if (!http->transfer.easy) return;
     http->sent = e2b_http_was_sent(http);
     e2b_engine_timer_clear(http->engine, &http->deadline);
+    e2b_engine_undefer(http->engine, &http->refused);
     e2b_engine_stop(http->engine, &http->transfer);
 }
 

@@ -19,6 +19,9 @@ typedef struct e2b_http e2b_http_t;
  * inside curl: must not start, stop or resume anything. */
 #define E2B_HTTP_PAUSE 1
 typedef int (*e2b_http_data_cb)(e2b_http_t *http, const char *data, size_t len);
+/* The next piece of a request's body, up to room bytes; 0 of them: that was all. E2B_HTTP_PAUSE:
+ * none yet. Under the same rules. */
+typedef int (*e2b_http_body_cb)(e2b_http_t *http, char *buffer, size_t room, size_t *len);
 
 struct e2b_http {
     e2b_transfer_t transfer;
@@ -31,8 +34,11 @@ struct e2b_http {
     e2b_buf_t url;
     const void *body; /* kept until done */
     size_t body_len;
-    bool idempotent;    /* may be sent again after an unknown outcome */
-    bool control;       /* control plane: sends the API key */
+    e2b_http_body_cb on_body; /* instead of body */
+    int64_t body_size;        /* with on_body: its length; -1: not known */
+    bool bulk;                /* many bytes: larger buffers */
+    bool idempotent;          /* may be sent again after an unknown outcome */
+    bool control;             /* control plane: sends the API key */
     bool makes;         /* takes one of the account's concurrent sandboxes: 429 means CONCURRENCY */
     int64_t timeout_ms; /* whole exchange; 0: none (streams) */
     e2b_http_data_cb on_data; /* NULL: the body is collected in answer */
@@ -51,18 +57,19 @@ struct e2b_http {
 
     /* private */
     e2b_timer_t deadline;
-    size_t body_sent;
-    bool issued; /* curl has begun to send the request */
-    bool paused;
-    e2b_buf_t header_text; /* lines, NUL-separated */
-    size_t header_at[E2B_HTTP_HEADERS];
-    int header_count;
+    e2b_deferred_t refused;
     size_t head_bytes;      /* of all header lines so far */
     int64_t content_length; /* -1: not said */
     bool head_done;         /* of the answer, not of a 1xx before it */
     bool encoded;           /* the body is not what its type says: gzip or the like */
     bool spoiled;           /* the connection held bytes that nobody had asked for */
     bool fresh;             /* not on a connection that was used before */
+    size_t body_sent;
+    bool issued; /* curl has begun to send the request */
+    bool paused;
+    e2b_buf_t header_text; /* lines, NUL-separated */
+    size_t header_at[E2B_HTTP_HEADERS];
+    int header_count;
     struct curl_slist header_nodes[E2B_HTTP_HEADERS];
     char curl_text[CURL_ERROR_SIZE];
 };

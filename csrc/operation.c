@@ -103,7 +103,7 @@ e2b_op_t *e2b_op_new(size_t size, const e2b_op_class_t *class, const e2b_call_t 
     if (!call->config->api_key) {
         e2b_err_set(err, E2B_ERR_MISSING_API_KEY,
                     "no API key: set E2B_API_KEY or the option apiKey; to work without an account, "
-                    "start a local E2B with `npx e2b-swarm local` or startLocalBackend()");
+                    "start a local E2B with startLocalBackend() of e2b-swarm/local");
         return NULL;
     }
     e2b_op_t *op = e2b_calloc(1, size);
@@ -157,6 +157,8 @@ void e2b_op_free(e2b_op_t *op) {
     e2b_access_release(op->credentials);
     e2b_config_release(op->config);
     e2b_free(op->sandbox_id);
+    if (op->feed) e2b_buf_destroy(&op->feed->waiting);
+    e2b_free(op->feed);
     e2b_buf_destroy(&op->request);
     e2b_buf_destroy(&op->body);
     e2b_buf_destroy(&op->extra);

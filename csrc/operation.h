@@ -25,6 +25,12 @@ typedef struct e2b_op_class {
     void (*stop)(e2b_op_t *op);
 } e2b_op_class_t;
 
+/* Bytes on their way from the loop thread into a request's body. Under the client's lock. */
+typedef struct e2b_feed {
+    e2b_buf_t waiting;
+    bool end; /* no more will come */
+} e2b_feed_t;
+
 struct e2b_op {
     const e2b_op_class_t *class;
     e2b_client_t *client; /* set at submission */
@@ -47,6 +53,7 @@ struct e2b_op {
     bool in_news, finished;
     bool began;          /* something was done there: a lost call was interrupted, not unknown */
     bool waits_for_idle; /* wants to advance when another call to its sandbox ends */
+    e2b_feed_t *feed;    /* of an upload whose bytes come piece by piece; else NULL */
     size_t unread;       /* bytes for the reader that he has not acknowledged */
     unsigned asked;      /* commands of the loop thread; the client's, under its lock */
     struct e2b_op *next_asked, *next_news, *next_in_table, *previous, *next;
@@ -96,6 +103,8 @@ void e2b_op_fail_memory(e2b_op_t *op);
 e2b_engine_t *e2b_client_engine(e2b_client_t *client);
 e2b_access_cache_t *e2b_client_access(e2b_client_t *client);
 void e2b_client_tell(e2b_client_t *client, e2b_op_t *op);
+/* What has been fed goes into piece, which must be empty; end: no more will come. */
+void e2b_client_take_feed(e2b_op_t *op, e2b_buf_t *piece, bool *end);
 void e2b_client_ended(e2b_client_t *client, e2b_op_t *op); /* wakes those that wait for idle */
 /* Other unfinished calls of this client to that sandbox. */
 size_t e2b_client_busy(const e2b_client_t *client, const e2b_op_t *self);

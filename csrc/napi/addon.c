@@ -190,6 +190,30 @@ static napi_value js_ack(napi_env env, napi_callback_info info) {
     return NULL;
 }
 
+/* Loop thread. feed(id, bytes, end): more of an upload's body, copied. Answers how many bytes wait
+ * to be sent; -1: there was no room for these. */
+static napi_value js_feed(napi_env env, napi_callback_info info) {
+    size_t argc = 3, waiting = 0;
+    napi_value argv[3], answer = NULL;
+    e2b_instance_t *instance;
+    void *data = NULL;
+    double id = 0;
+    bool end = false;
+    e2b_bytes_t bytes = {NULL, 0};
+    if (napi_get_cb_info(env, info, &argc, argv, NULL, &data) != napi_ok || argc < 3 ||
+        napi_get_value_double(env, argv[0], &id) != napi_ok ||
+        napi_get_buffer_info(env, argv[1], (void **)&bytes.data, &bytes.len) != napi_ok ||
+        napi_get_value_bool(env, argv[2], &end) != napi_ok) {
+        napi_throw_type_error(env, NULL, "feed takes a number, a Buffer and a boolean");
+        return NULL;
+    }
+    instance = data;
+    int code =
+        instance->loop ? e2b_loop_feed(instance->loop, (uint64_t)id, bytes, end, &waiting) : E2B_OK;
+    napi_create_double(env, code == E2B_OK ? (double)waiting : -1, &answer);
+    return answer;
+}
+
 /* Loop thread. abandon(): for process.on('exit'). */
 static napi_value js_abandon(napi_env env, napi_callback_info info) {
     e2b_instance_t *instance;
@@ -274,6 +298,7 @@ static bool define_exports(napi_env env, napi_value exports, e2b_instance_t *ins
         FUNCTION("cancel", js_cancel),
         FUNCTION("detach", js_detach),
         FUNCTION("ack", js_ack),
+        FUNCTION("feed", js_feed),
         FUNCTION("abandon", js_abandon),
         FUNCTION("active", js_active),
         FUNCTION("stats", js_stats),
@@ -291,6 +316,8 @@ static bool define_exports(napi_env env, napi_value exports, e2b_instance_t *ins
         FUNCTION("killProcess", e2b_js_kill),
         FUNCTION("writeFile", e2b_js_write_file),
         FUNCTION("readFile", e2b_js_read_file),
+        FUNCTION("downloadFile", e2b_js_download),
+        FUNCTION("uploadFile", e2b_js_upload),
         FUNCTION("listFiles", e2b_js_list_files),
         FUNCTION("removeFile", e2b_js_remove_file),
     };

@@ -7,6 +7,8 @@
 #include "js_ops.h"
 #include "request.h"
 
+#define MAX_SIZE 9007199254740991LL /* what a number holds exactly */
+
 /* Loop thread. */
 static const char *read_path(e2b_request_t *request) {
     return e2b_read_required(&request->reader, request->argv[1], "path");
@@ -52,6 +54,39 @@ napi_value e2b_js_read_file(napi_env env, napi_callback_info info) {
         if (e2b_request_ok(&request)) {
             e2b_op_read_file(&request.call, sandbox_id, path, user, max_bytes, &request.op,
                              &request.err);
+        }
+    }
+    return e2b_request_finish(&request);
+}
+
+/* Loop thread. downloadFile(sandboxId, path, call); call.offset */
+napi_value e2b_js_download(napi_env env, napi_callback_info info) {
+    e2b_request_t request;
+    if (e2b_request_begin(&request, env, info, 2, E2B_ANSWER_JSON)) {
+        const char *sandbox_id = e2b_request_sandbox(&request);
+        const char *path = read_path(&request);
+        const char *user = read_user(&request);
+        napi_value from = e2b_read_field(&request.reader, request.options, "offset");
+        int64_t offset = e2b_read_whole(&request.reader, from, "offset", 0, MAX_SIZE, 0);
+        if (e2b_request_ok(&request)) {
+            e2b_op_download(&request.call, sandbox_id, path, user, offset, &request.op,
+                            &request.err);
+        }
+    }
+    return e2b_request_finish(&request);
+}
+
+/* Loop thread. uploadFile(sandboxId, path, call); call.size, not given: not known */
+napi_value e2b_js_upload(napi_env env, napi_callback_info info) {
+    e2b_request_t request;
+    if (e2b_request_begin(&request, env, info, 2, E2B_ANSWER_JSON)) {
+        const char *sandbox_id = e2b_request_sandbox(&request);
+        const char *path = read_path(&request);
+        const char *user = read_user(&request);
+        napi_value length = e2b_read_field(&request.reader, request.options, "size");
+        int64_t size = e2b_read_whole(&request.reader, length, "size", 0, MAX_SIZE, -1);
+        if (e2b_request_ok(&request)) {
+            e2b_op_upload(&request.call, sandbox_id, path, user, size, &request.op, &request.err);
         }
     }
     return e2b_request_finish(&request);

@@ -27,6 +27,8 @@ napi_value e2b_js_kill(napi_env env, napi_callback_info info);
 /* js_files.c */
 napi_value e2b_js_write_file(napi_env env, napi_callback_info info);
 napi_value e2b_js_read_file(napi_env env, napi_callback_info info);
+napi_value e2b_js_download(napi_env env, napi_callback_info info);
+napi_value e2b_js_upload(napi_env env, napi_callback_info info);
 napi_value e2b_js_list_files(napi_env env, napi_callback_info info);
 napi_value e2b_js_remove_file(napi_env env, napi_callback_info info);
 

@@ -253,6 +253,15 @@ void e2b_loop_ack(e2b_loop_t *loop, uint64_t id) {
 }
 
 /* Loop thread. */
+int e2b_loop_feed(e2b_loop_t *loop, uint64_t id, e2b_bytes_t bytes, bool end, size_t *waiting) {
+    *waiting = 0;
+    if (!e2b_calls_find(&loop->calls, id)) return E2B_OK;
+    int code = e2b_client_feed(loop->client, id, bytes, end, waiting);
+    run(loop);
+    return code;
+}
+
+/* Loop thread. */
 size_t e2b_loop_active(const e2b_loop_t *loop) {
     return loop->calls.count;
 }

@@ -22,6 +22,7 @@ int e2b_loop_submit(e2b_loop_t *loop, e2b_op_t *op, e2b_pending_t *pending);
 void e2b_loop_cancel(e2b_loop_t *loop, uint64_t id);
 void e2b_loop_detach(e2b_loop_t *loop, uint64_t id);
 void e2b_loop_ack(e2b_loop_t *loop, uint64_t id);
+int e2b_loop_feed(e2b_loop_t *loop, uint64_t id, e2b_bytes_t bytes, bool end, size_t *waiting);
 size_t e2b_loop_active(const e2b_loop_t *loop);
 
 #endif

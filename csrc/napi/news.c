@@ -7,6 +7,7 @@
  *   4 BYTES    id status Buffer
  *   5 PROCESS  id pid exitCode signal stdout stderr flags durationMs
  *   6 FAILED   id error pid stdout stderr
+ *   7 DRAINED  id
  *
  * and settles the promises of kinds 3 to 6 with what the hook answers for them. Loop thread. No
  * promise may be lost: whatever is refused on the way, each is settled, unless the environment
@@ -23,7 +24,7 @@
 #define SLOTS 9u
 #define EXTERNAL_BYTES 65536u /* from here on memory is handed over instead of copied */
 
-enum { STARTED = 1, OUTPUT = 2, JSON = 3, BYTES = 4, PROCESS = 5, FAILED = 6 };
+enum { STARTED = 1, OUTPUT = 2, JSON = 3, BYTES = 4, PROCESS = 5, FAILED = 6, DRAINED = 7 };
 enum { FLAG_TRUNCATED = 1, FLAG_TIMED_OUT = 2 };
 
 typedef struct e2b_batch {
@@ -242,6 +243,7 @@ static void take_news(e2b_batch_t *batch, e2b_calls_t *calls, e2b_op_t *op) {
     if (news & E2B_NEWS_STARTED && begin(batch, STARTED, id) && put_number(batch, 2, result->pid)) {
         batch->count++;
     }
+    if (news & E2B_NEWS_DRAINED && begin(batch, DRAINED, id)) batch->count++;
     if (news & E2B_NEWS_OUTPUT && add_output(batch, id, result)) batch->count++;
     if (news & E2B_NEWS_DONE) take_done(batch, calls, op);
     if (scoped) napi_close_handle_scope(batch->env, scope);

@@ -52,10 +52,11 @@ function bytesOf(value, field) {
 }
 
 /** @returns {'utf8'|'buffer'} */
-function encodingOf(value) {
+function encodingOf(value, known = ['utf8', 'buffer']) {
   if (value == null || value === 'utf8') return 'utf8';
   if (value === 'buffer') return 'buffer';
-  throw invalid(`encoding must be 'utf8' or 'buffer', not ${show(value)}`);
+  const list = known.map((name) => `'${name}'`).join(' or ');
+  throw invalid(`encoding must be ${list}, not ${show(value)}`);
 }
 
 /** @returns {Function|null} */

@@ -14,6 +14,7 @@ const { CancelledError, E2bError } = errors;
 const STARTED = 1;
 const OUTPUT = 2;
 const FAILED = 6;
+const DRAINED = 7;
 const RECORD_SLOTS = 9;
 
 let addon = null;
@@ -57,6 +58,7 @@ class Call {
     this.shape = shape;
     this.connection = connections.resolve(options);
     this.onStarted = null;
+    this.onDrained = null;
     this.output = null;
     this.id = nextId++;
     this.record = {
@@ -176,6 +178,7 @@ function settle(batch) {
     const kind = batch[at];
     if (kind === STARTED) call.onStarted?.(batch[at + 2]);
     else if (kind === OUTPUT) call.output.push(batch[at + 2], batch[at + 3]);
+    else if (kind === DRAINED) call.onDrained();
     else end(call, kind, batch, at, answers);
   }
   return answers;

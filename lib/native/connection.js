@@ -6,6 +6,7 @@
 
 const { AuthenticationError } = require('../errors');
 const { checkNumber, checkString, invalid, show } = require('../options');
+const { noProxyFor } = require('./no-proxy');
 
 /** Options that every function of the two planes takes. */
 const CONNECTION_KEYS = [
@@ -85,10 +86,7 @@ class Connections {
     const proxy = textOption(options.proxy, 'proxy') ?? proxyOf(env, secure);
     const byDomain = `https://${domain}`;
     const noProxy = proxy
-      ? withoutProxy(env.no_proxy || env.NO_PROXY || '', [
-          apiUrl ?? byDomain,
-          sandboxUrl ?? byDomain,
-        ])
+      ? noProxyFor(env.no_proxy || env.NO_PROXY || '', [apiUrl ?? byDomain, sandboxUrl ?? byDomain])
       : '';
     const headers = options.headers == null ? null : headerLines(options.headers);
     const needsTrust = secure || /^https:/i.test(proxy);
@@ -146,7 +144,7 @@ class Connections {
 function missingKey() {
   return new AuthenticationError(
     'no API key: set E2B_API_KEY or pass { apiKey }. Without an account, start the local backend: ' +
-      '`npx e2b-swarm local`, or startLocalBackend() of e2b-swarm/local',
+      'startLocalBackend() of e2b-swarm/local',
     { code: 'MISSING_API_KEY' },
   );
 }
@@ -173,26 +171,6 @@ function trimSlash(url) {
 // Nor is ALL_PROXY, as in Node itself.
 function proxyOf(env, secure) {
   return (secure ? env.https_proxy || env.HTTPS_PROXY : env.http_proxy) || '';
-}
-
-// NO_PROXY as libcurl reads it: names (with all below them), addresses, networks. It knows no ports,
-// no brackets and no stars but a lone one, which others do: an entry with a port counts where that is
-// a port that we go to.
-function withoutProxy(list, urls) {
-  const entries = list.split(/[\s,]+/).filter(Boolean);
-  if (entries.includes('*')) return '*';
-  const kept = entries.map((entry) => {
-    const [, name, port] = /^(\[[^\]]*\]|[^:]*)(?::(\d+))?$/.exec(entry) ?? [null, entry];
-    if (port !== undefined && !urls.map(portOf).includes(Number(port))) return '';
-    return name.replace(/^\*(?=\.)/, '').replace(/^\[(.*)\]$/, '$1');
-  });
-  return kept.filter(Boolean).join(',');
-}
-
-function portOf(url) {
-  if (!URL.canParse(url)) return null; // the core refuses it, with better words
-  const { protocol, port } = new URL(url);
-  return Number(port) || (protocol === 'http:' ? 80 : 443);
 }
 
 function headerLines(headers) {

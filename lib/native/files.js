@@ -1,16 +1,18 @@
 'use strict';
 
-// Files of a sandbox, whole ones. A path that is relative counts from the home of the user.
+// Files of a sandbox, whole or as streams. A path that is relative counts from the home of the user.
 
-const { checkNumber, checkOptions } = require('../options');
+const { checkNumber, checkOptions, invalid } = require('../options');
 const { touch } = require('./activity');
 const { bytesOf, encodingOf } = require('./arguments');
 const { Call } = require('./calls');
 const { CONNECTION_KEYS } = require('./connection');
+const { download, isSource, upload } = require('./file-streams');
 const { badResponse, fileInfo, listOf } = require('./shapes');
 
-const WRITE_KEYS = ['user', ...CONNECTION_KEYS];
-const READ_KEYS = ['user', 'encoding', 'maxBytes', ...CONNECTION_KEYS];
+const FILE_KEYS = ['user', ...CONNECTION_KEYS];
+const WRITE_KEYS = ['size', ...FILE_KEYS];
+const READ_KEYS = ['encoding', 'maxBytes', 'offset', ...FILE_KEYS];
 const LIST_KEYS = ['user', 'depth', ...CONNECTION_KEYS];
 const MAX_DEPTH = 1_000;
 const MAX_FILE_BYTES = 256 * 1024 * 1024;
@@ -20,14 +22,20 @@ const MAX_FILE_BYTES = 256 * 1024 * 1024;
  *
  * @param {string} sandboxId
  * @param {string} path
- * @param {string|Uint8Array|ArrayBuffer} data
- * @param {object} [options] user, and the connection
- * @returns {Promise<{ sandboxId: string, path: string, name: string }>} the absolute path
+ * @param {string|Uint8Array|ArrayBuffer|AsyncIterable|Iterable} data pieces of a stream are strings
+ *   or bytes; it is read no faster than they are sent, and ended when the write fails
+ * @param {object} [options] user, size (of a stream, in bytes, when it is known: a source that has
+ *   more or fewer is an error), and the connection. For a stream `requestTimeoutMs` is the time in
+ *   which nothing moves because of the far end.
+ * @returns {Promise<{ sandboxId: string, path: string, name: string }>} the absolute path. A stream
+ *   that fails half-way may leave a part of the file; it rejects with what the source threw
  */
 function writeE2bFile(sandboxId, path, data, options) {
   try {
     const given = checkOptions(options, WRITE_KEYS, 'writeE2bFile');
-    const bytes = bytesOf(data, 'data');
+    const streamed = isSource(data);
+    const bytes = streamed ? null : bytesOf(data, 'data');
+    checkSize(given.size, streamed);
     const call = new Call(given, writeE2bFile, sandboxId, (batch, at) => {
       touch(sandboxId);
       const facts = { sandboxId, status: batch[at + 2] };
@@ -38,25 +46,41 @@ function writeE2bFile(sandboxId, path, data, options) {
       return { sandboxId, path: entry.path, name: entry.name };
     });
     call.record.user = given.user;
-    return call.enter(call.addon.writeFile(sandboxId, path, bytes, call.record));
+    if (!streamed) return call.enter(call.addon.writeFile(sandboxId, path, bytes, call.record));
+    call.record.size = given.size;
+    return upload(call, data, given.size, () =>
+      call.enter(call.addon.uploadFile(sandboxId, path, call.record)),
+    );
   } catch (error) {
     return Promise.reject(error);
   }
 }
 
+function checkSize(size, streamed) {
+  if (size == null) return;
+  if (!streamed) throw invalid('size is for data that is a stream');
+  checkNumber(size, 'size', { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true });
+}
+
 /**
- * Reads a file as a whole.
+ * Reads a file, as a whole or as a stream.
  *
  * @param {string} sandboxId
  * @param {string} path
- * @param {object} [options] encoding ('utf8', the default, or 'buffer'), user, maxBytes (256 MiB;
- *   a longer file: RESPONSE_TOO_LARGE), and the connection
- * @returns {Promise<string|Buffer>} rejects with NOT_FOUND when there is no such file
+ * @param {object} [options] encoding ('utf8', the default, 'buffer' or 'stream'), user, maxBytes
+ *   (256 MiB; a longer file: RESPONSE_TOO_LARGE), and the connection. With 'stream': offset, the byte
+ *   to begin at (0), and no maxBytes; `requestTimeoutMs` is the time in which nothing moves because of
+ *   the far end. To resume, read again from the number of bytes that have come.
+ * @returns {Promise<string|Buffer|import('node:stream').Readable>} rejects with NOT_FOUND when there is
+ *   no such file, with BAD_REQUEST when offset is not in it. A stream that breaks off is destroyed with
+ *   the error: it never just ends
  */
 function readE2bFile(sandboxId, path, options) {
   try {
     const given = checkOptions(options, READ_KEYS, 'readE2bFile');
-    const encoding = encodingOf(given.encoding);
+    if (given.encoding === 'stream') return openFile(sandboxId, path, given);
+    if (given.offset != null) throw invalid("offset is for encoding: 'stream'");
+    const encoding = encodingOf(given.encoding, ['utf8', 'buffer', 'stream']);
     const limit = { min: 1, max: MAX_FILE_BYTES, integer: true };
     if (given.maxBytes != null) checkNumber(given.maxBytes, 'maxBytes', limit);
     const call = new Call(given, readE2bFile, sandboxId, (batch, at) => {
@@ -70,6 +94,16 @@ function readE2bFile(sandboxId, path, options) {
   } catch (error) {
     return Promise.reject(error);
   }
+}
+
+function openFile(sandboxId, path, given) {
+  if (given.maxBytes != null) throw invalid("maxBytes is not for encoding: 'stream'");
+  const limit = { min: 0, max: Number.MAX_SAFE_INTEGER, integer: true };
+  if (given.offset != null) checkNumber(given.offset, 'offset', limit);
+  const call = new Call(given, readE2bFile, sandboxId, () => touch(sandboxId));
+  call.record.user = given.user;
+  call.record.offset = given.offset;
+  return download(call, () => call.enter(call.addon.downloadFile(sandboxId, path, call.record)));
 }
 
 /**
@@ -109,7 +143,7 @@ function listE2bFiles(sandboxId, path, options) {
  */
 function removeE2bFile(sandboxId, path, options) {
   try {
-    const given = checkOptions(options, WRITE_KEYS, 'removeE2bFile');
+    const given = checkOptions(options, FILE_KEYS, 'removeE2bFile');
     const call = new Call(given, removeE2bFile, sandboxId, () => {
       touch(sandboxId);
       return { sandboxId, path };

@@ -296,7 +296,7 @@ describe('keys', () => {
       retryable: false,
     });
     expect(error.message).toContain('E2B_API_KEY');
-    expect(error.message).toContain('npx e2b-swarm local');
+    expect(error.message).toContain('startLocalBackend()');
     expect(far.backend.requests).toEqual([]);
   });
 

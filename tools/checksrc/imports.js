@@ -10,7 +10,7 @@ const { isBuiltin } = require('node:module');
 // A file in csrc/ may include headers of its own level and of those above it in this list. e2b.h, the
 // core's public face, may be included from anywhere but csrc/init.
 const C_LEVELS = [
-  ['err', 'alloc', 'buf', 'base64', 'url', 'json', 'config'],
+  ['err', 'alloc', 'buf', 'base64', 'socket', 'url', 'json', 'config'],
   ['platform', 'platform_epoll', 'platform_kqueue'],
   ['engine', 'tls'],
   ['http', 'http_error', 'http_head', 'rpc', 'event'],
@@ -18,7 +18,7 @@ const C_LEVELS = [
   ['operation', 'client'],
   ['unary'],
   ['create', 'sandbox', 'files', 'template', 'telemetry'],
-  ['process', 'process_build', 'process_control', 'process_kill', 'process_stream'],
+  ['transfer', 'process', 'process_build', 'process_control', 'process_kill', 'process_stream'],
   ['agent'],
 ];
 const C_LEAVES = ['host', 'stats', 'backtest'];
