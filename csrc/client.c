@@ -263,6 +263,10 @@ static void give_back(e2b_client_t *client, e2b_op_t *op) {
     client->active--;
 }
 
+bool e2b_client_has_news(const e2b_client_t *client) {
+    return client->news_first != NULL;
+}
+
 e2b_op_t *e2b_client_take(e2b_client_t *client) {
     for (e2b_op_t *op; (op = client->news_first) != NULL;) {
         client->news_first = op->next_news;

@@ -196,6 +196,8 @@ int e2b_client_feed(e2b_client_t *client, uint64_t id, e2b_bytes_t bytes, bool e
 
 /* Pool thread: everything that can be done without waiting, for about budget_us at most. */
 void e2b_client_step(e2b_client_t *client, int64_t budget_us);
+/* Pool thread, between steps, or loop thread while none runs: there is something to take. */
+bool e2b_client_has_news(const e2b_client_t *client);
 
 /* Loop thread, no step running: the next op that has news, or NULL. Deal with it (e2b_op_news),
  * then take the next. An op with E2B_NEWS_DONE belongs to the caller again: e2b_op_free. */

@@ -54,7 +54,8 @@ static size_t slot_of(const e2b_calls_t *calls, uint64_t id) {
 
 /* Loop thread. Stays at most half full. */
 static bool grow(e2b_calls_t *calls) {
-    e2b_calls_t larger = {.cap = calls->cap ? calls->cap * 2 : FIRST_CAP, .count = calls->count};
+    e2b_calls_t larger = *calls;
+    larger.cap = calls->cap ? calls->cap * 2 : FIRST_CAP;
     larger.slots = e2b_calloc(larger.cap, sizeof *larger.slots);
     if (!larger.slots) return false;
     for (size_t i = 0; i < calls->cap; i++) {
@@ -72,6 +73,7 @@ bool e2b_calls_add(e2b_calls_t *calls, e2b_pending_t *pending) {
     if (calls->slots[index]) return false;
     calls->slots[index] = pending;
     calls->count++;
+    if (pending->answer != E2B_ANSWER_PROCESS) calls->exchanges++;
     return true;
 }
 
@@ -88,6 +90,7 @@ e2b_pending_t *e2b_calls_take(e2b_calls_t *calls, uint64_t id) {
     if (!found) return NULL;
     calls->slots[hole] = NULL;
     calls->count--;
+    if (found->answer != E2B_ANSWER_PROCESS) calls->exchanges--;
     size_t mask = calls->cap - 1;
     for (size_t i = (hole + 1) & mask; calls->slots[i]; i = (i + 1) & mask) {
         e2b_pending_t *moved = calls->slots[i];

@@ -10,6 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "text.h"
+
 /* Bytes that must stay until the op is freed: a reference to a Buffer, or a copy. */
 typedef struct e2b_held {
     struct e2b_held *next;
@@ -24,7 +26,8 @@ typedef enum e2b_answer { E2B_ANSWER_JSON, E2B_ANSWER_BYTES, E2B_ANSWER_PROCESS 
 typedef struct e2b_pending {
     uint64_t id;
     e2b_answer_t answer;
-    bool text; /* process output as strings; else as Buffers */
+    bool text;          /* process output as strings; else as Buffers */
+    e2b_text_t part[2]; /* of its streams, as strings */
     napi_deferred deferred;
     e2b_held_t *held;
     struct e2b_pending *next; /* in the list of those that are done in one batch */
@@ -41,6 +44,7 @@ typedef struct e2b_calls {
     e2b_pending_t **slots;
     size_t cap; /* a power of two, or 0 */
     size_t count;
+    size_t exchanges; /* of these, those that wait for an answer and not for a process */
 } e2b_calls_t;
 
 /* Takes pending. False: out of memory, or the number is in use; pending is the caller's still. */

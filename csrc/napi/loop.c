@@ -1,13 +1,16 @@
 /*
  * loop.c: drives the engine. The main loop watches one descriptor (uv_poll) and one timer; when
  * either says so, a work item on libuv's threadpool takes one step of at most about a millisecond
- * and its completion delivers what came of it. Loop thread, except for execute(). At most one work
- * item exists, so libcurl has one owner at any moment; while it runs the descriptor is not watched
- * (curl changes the set) and the client is only given commands.
+ * (and may wait as long for the next: linger.h), and its completion delivers what came of it. Loop
+ * thread, except for execute(). At most one work item exists, so libcurl has one owner at any
+ * moment; while it runs the descriptor is not watched (curl changes the set) and the client is only
+ * given commands.
  */
 #include "loop.h"
 
 #include "alloc.h"
+#include "gate.h"
+#include "linger.h"
 #include "news.h"
 
 /* A step ends after this much work, so that process.exit and other users of the pool wait little.
@@ -30,6 +33,8 @@ struct e2b_loop {
     e2b_instance_t *instance;
     e2b_client_t *client;
     e2b_calls_t calls;
+    e2b_linger_t linger;
+    e2b_gate_t gate;
     napi_async_work work;
     uv_poll_t *poll; /* by uv_handle_size: the sizes are those of the node that runs */
     uv_timer_t *timer;
@@ -42,7 +47,7 @@ static void run(e2b_loop_t *loop);
 
 /* Loop thread. */
 static void disarm(e2b_loop_t *loop) {
-    uv_poll_stop(loop->poll);
+    e2b_gate_set(&loop->gate, false);
     uv_timer_stop(loop->timer);
 }
 
@@ -50,7 +55,8 @@ static void disarm(e2b_loop_t *loop) {
 static void on_readable(uv_poll_t *poll, int status, int events) {
     (void)status; /* an error is for the step to find */
     (void)events;
-    run(poll->data);
+    e2b_loop_t *loop = poll->data;
+    if (loop->state == ARMED) run(loop);
 }
 
 /* Loop thread. */
@@ -68,6 +74,7 @@ static void on_time(uv_timer_t *timer) {
 static void go_idle(e2b_loop_t *loop) {
     disarm(loop);
     loop->state = IDLE;
+    uv_unref((uv_handle_t *)loop->poll);
     uv_unref((uv_handle_t *)loop->timer);
     uv_timer_start(loop->timer, on_time, IDLE_MS, 0);
     e2b_instance_hold(loop->instance, false);
@@ -76,7 +83,8 @@ static void go_idle(e2b_loop_t *loop) {
 /* Loop thread. */
 static void arm(e2b_loop_t *loop, int64_t timeout_ms) {
     loop->state = ARMED;
-    uv_poll_start(loop->poll, UV_READABLE, on_readable);
+    e2b_gate_set(&loop->gate, true);
+    uv_ref((uv_handle_t *)loop->poll);
     uv_ref((uv_handle_t *)loop->timer);
     if (timeout_ms > MAX_TIMER_MS) timeout_ms = MAX_TIMER_MS;
     if (timeout_ms >= 0) uv_timer_start(loop->timer, on_time, (uint64_t)timeout_ms, 0);
@@ -84,8 +92,13 @@ static void arm(e2b_loop_t *loop, int64_t timeout_ms) {
 
 /* Loop thread. Queues the work item, unless it is there already. */
 static void run(e2b_loop_t *loop) {
-    if (loop->closing || loop->state == RUNNING || loop->state == DELIVERING) return;
+    if (loop->closing || loop->state == DELIVERING) return;
+    if (loop->state == RUNNING) {
+        e2b_linger_wake(&loop->linger);
+        return;
+    }
     disarm(loop);
+    e2b_linger_queued(&loop->linger, loop->calls.exchanges > 0);
     if (napi_queue_async_work(loop->instance->env, loop->work) == napi_ok) {
         loop->state = RUNNING;
     } else {
@@ -114,7 +127,9 @@ static void go_on(e2b_loop_t *loop) {
 static void execute(napi_env env, void *data) {
     e2b_loop_t *loop = data;
     (void)env;
-    e2b_client_step(loop->client, STEP_BUDGET_US);
+    e2b_linger_begin(&loop->linger);
+    do e2b_client_step(loop->client, STEP_BUDGET_US);
+    while (e2b_linger_wait(&loop->linger, loop->client));
 }
 
 static void close_handles(e2b_loop_t *loop);
@@ -149,6 +164,8 @@ static void free_loop(e2b_loop_t *loop) {
     e2b_client_free(loop->client);
     e2b_calls_destroy(&loop->calls, env);
     if (loop->work) napi_delete_async_work(env, loop->work);
+    e2b_linger_destroy(&loop->linger);
+    e2b_gate_destroy(&loop->gate);
     e2b_free(loop->poll);
     e2b_free(loop->timer);
     e2b_free(loop);
@@ -200,11 +217,13 @@ e2b_loop_t *e2b_loop_create(e2b_instance_t *instance) {
     e2b_loop_t *loop = e2b_calloc(1, sizeof *loop);
     if (!loop) return NULL;
     loop->instance = instance;
+    loop->linger.wake[0] = loop->linger.wake[1] = loop->gate.fd = -1;
     loop->poll = e2b_calloc(1, uv_handle_size(UV_POLL));
     loop->timer = e2b_calloc(1, uv_handle_size(UV_TIMER));
     if (!loop->poll || !loop->timer || e2b_client_create(&loop->client) != E2B_OK ||
-        !create_work(loop) ||
-        uv_poll_init(instance->uv, loop->poll, e2b_client_fd(loop->client)) != 0) {
+        !e2b_linger_init(&loop->linger) || !create_work(loop) ||
+        !e2b_gate_init(&loop->gate, e2b_client_fd(loop->client)) ||
+        uv_poll_init(instance->uv, loop->poll, loop->gate.fd) != 0) {
         free_loop(loop);
         return NULL;
     }
@@ -212,6 +231,7 @@ e2b_loop_t *e2b_loop_create(e2b_instance_t *instance) {
     loop->poll->data = loop;
     loop->timer->data = loop;
     loop->handles = 2;
+    uv_poll_start(loop->poll, UV_READABLE, on_readable); /* the gate decides */
     go_idle(loop);
     return loop;
 }

@@ -2,7 +2,7 @@
  * news.c: turns the client's news into one flat array, nine slots a record:
  *
  *   1 STARTED  id pid
- *   2 OUTPUT   id stdout stderr                  Buffers, or undefined
+ *   2 OUTPUT   id stdout stderr                  text or Buffers, or undefined
  *   3 JSON     id status body extra extraCode nextToken alreadyGone
  *   4 BYTES    id status Buffer
  *   5 PROCESS  id pid exitCode signal stdout stderr flags durationMs
@@ -117,12 +117,38 @@ static bool begin(e2b_batch_t *batch, int kind, uint64_t id) {
     return put_number(batch, 0, kind) && put_number(batch, 1, (double)id);
 }
 
+/* Loop thread. Leaves stream empty; a large one gives its memory back. */
+static bool put_part(e2b_batch_t *batch, uint32_t slot, e2b_text_t *part, e2b_buf_t *stream) {
+    napi_value text;
+    bool ok = e2b_text_next(part, batch->env, stream->data, stream->len, &text);
+    if (stream->len < EXTERNAL_BYTES) {
+        e2b_buf_reset(stream);
+    } else {
+        size_t len;
+        e2b_free(e2b_buf_take(stream, &len));
+    }
+    return ok && put(batch, slot, text);
+}
+
 /* Loop thread. */
-static bool add_output(e2b_batch_t *batch, uint64_t id, e2b_result_t *result) {
-    bool ok = begin(batch, OUTPUT, id);
+static bool add_output(e2b_batch_t *batch, e2b_pending_t *pending, e2b_result_t *result) {
+    bool text = pending->text && pending->answer == E2B_ANSWER_PROCESS;
+    bool ok = begin(batch, OUTPUT, pending->id);
     for (uint32_t i = 0; ok && i < 2; i++) {
         e2b_buf_t *stream = result->stream[i];
-        if (stream && stream->len > 0) ok = put_buffer(batch, 2 + i, stream);
+        if (!stream || stream->len == 0) continue;
+        ok = text ? put_part(batch, 2 + i, &pending->part[i], stream)
+                  : put_buffer(batch, 2 + i, stream);
+    }
+    return ok;
+}
+
+/* Loop thread. What the streams end with when it is no whole character. */
+static bool add_last_output(e2b_batch_t *batch, e2b_pending_t *pending) {
+    bool ok = begin(batch, OUTPUT, pending->id);
+    for (uint32_t i = 0; ok && i < 2; i++) {
+        napi_value text;
+        ok = e2b_text_end(&pending->part[i], batch->env, &text) && put(batch, 2 + i, text);
     }
     return ok;
 }
@@ -244,8 +270,13 @@ static void take_news(e2b_batch_t *batch, e2b_calls_t *calls, e2b_op_t *op) {
         batch->count++;
     }
     if (news & E2B_NEWS_DRAINED && begin(batch, DRAINED, id)) batch->count++;
-    if (news & E2B_NEWS_OUTPUT && add_output(batch, id, result)) batch->count++;
-    if (news & E2B_NEWS_DONE) take_done(batch, calls, op);
+    e2b_pending_t *pending = e2b_calls_find(calls, id);
+    if (news & E2B_NEWS_OUTPUT && add_output(batch, pending, result)) batch->count++;
+    if (news & E2B_NEWS_DONE) {
+        bool cut = pending->part[0].len > 0 || pending->part[1].len > 0;
+        if (cut && add_last_output(batch, pending)) batch->count++;
+        take_done(batch, calls, op);
+    }
     if (scoped) napi_close_handle_scope(batch->env, scope);
 }
 
