@@ -1,16 +1,19 @@
 'use strict';
 
-// The output of one process on its way to the user's callbacks: decoded without breaking characters,
-// in order, each callback in the async context of the call. A callback that returns a promise holds
-// the stream back until it resolves (the addon pauses it past 256 KiB); one that throws ends the call.
+// The output of one process on its way to the user's callbacks: text (of whole characters) or bytes as
+// they come, in order, each callback in the async context of the call. A callback that returns a
+// promise holds the stream back until it resolves (the addon pauses it past 256 KiB); one that throws
+// ends the call.
 
-const { StringDecoder } = require('node:string_decoder');
+// Characters or bytes after which the addon is told that they were dealt with: to tell it of every chunk
+// would wake it for each. Whatever the encoding, far below those 256 KiB.
+const ACK_AFTER = 32 * 1024;
 
 class OutputReader {
   #call;
   #scope;
   #sinks;
-  #decoders;
+  #unacked = 0;
   #queue = [];
   #waiting = null;
 
@@ -20,22 +23,24 @@ class OutputReader {
   /**
    * @param {import('./calls').Call} call
    * @param {import('node:async_hooks').AsyncResource} scope
-   * @param {Array<Function|null>} sinks of stdout and of stderr; given text or bytes
-   * @param {boolean} asText
+   * @param {Function[]} sinks of stdout and of stderr; given text or bytes
    */
-  constructor(call, scope, sinks, asText) {
+  constructor(call, scope, sinks) {
     this.#call = call;
     this.#scope = scope;
     this.#sinks = sinks;
-    this.#decoders = asText ? [new StringDecoder('utf8'), new StringDecoder('utf8')] : null;
   }
 
-  /** New bytes, from the addon. */
+  /**
+   * What is new, from the addon.
+   *
+   * @param {string|Buffer|undefined} stdout
+   * @param {string|Buffer|undefined} stderr
+   */
   push(stdout, stderr) {
-    if (this.failure) return;
-    if (stdout !== undefined) this.#add(0, stdout);
-    if (stderr !== undefined) this.#add(1, stderr);
-    if (this.#waiting === null) this.#deliver();
+    if (stdout !== undefined) this.#take(0, stdout);
+    if (stderr !== undefined) this.#take(1, stderr);
+    this.#acknowledge();
   }
 
   /**
@@ -45,10 +50,6 @@ class OutputReader {
    * @throws what a callback threw
    */
   finish() {
-    if (this.#decoders !== null && !this.failure) {
-      this.#decoders.forEach((decoder, stream) => this.#enqueue(stream, decoder.end()));
-      if (this.#waiting === null && this.#queue.length > 0) this.#deliver();
-    }
     this.#rethrow();
     return this.#waiting?.then(() => this.#rethrow());
   }
@@ -57,37 +58,40 @@ class OutputReader {
     if (this.failure) throw this.failure.error;
   }
 
-  #add(stream, bytes) {
-    if (this.#sinks[stream] === null) return;
-    this.#enqueue(stream, this.#decoders === null ? bytes : this.#decoders[stream].write(bytes));
+  #take(stream, chunk) {
+    if (this.failure) return;
+    this.#unacked += chunk.length;
+    if (this.#waiting === null) this.#give(stream, chunk);
+    else this.#queue.push(stream, chunk);
   }
 
-  #enqueue(stream, chunk) {
-    if (chunk.length > 0) this.#queue.push(stream, chunk);
-  }
-
-  // Until the queue is empty, or a callback asks to wait.
-  #deliver() {
-    while (this.#queue.length > 0) {
-      const [stream, chunk] = this.#queue.splice(0, 2);
-      let answer;
-      try {
-        answer = this.#scope.runInAsyncScope(this.#sinks[stream], undefined, chunk);
-      } catch (error) {
-        this.#fail(error);
-        return;
-      }
-      if (typeof answer?.then === 'function') {
-        this.#waiting = Promise.resolve(answer).then(
-          () => {
-            this.#waiting = null;
-            return this.#deliver();
-          },
-          (error) => this.#fail(error),
-        );
-        return this.#waiting;
-      }
+  #give(stream, chunk) {
+    let answer;
+    try {
+      answer = this.#scope.runInAsyncScope(this.#sinks[stream], undefined, chunk);
+    } catch (error) {
+      this.#fail(error);
+      return;
     }
+    if (typeof answer?.then !== 'function') return;
+    this.#waiting = Promise.resolve(answer).then(
+      () => this.#goOn(),
+      (error) => this.#fail(error),
+    );
+  }
+
+  // Until the queue is empty, or a callback asks to wait again.
+  #goOn() {
+    this.#waiting = null;
+    while (this.#waiting === null && this.#queue.length > 0)
+      this.#give(...this.#queue.splice(0, 2));
+    this.#acknowledge();
+    return this.#waiting;
+  }
+
+  #acknowledge() {
+    if (this.#waiting !== null || this.#unacked < ACK_AFTER) return;
+    this.#unacked = 0;
     this.#call.addon.ack(this.#call.id);
   }
 

@@ -15,7 +15,7 @@ const FLAG_TRUNCATED = 1;
 const FLAG_TIMED_OUT = 2;
 
 class ProcessCall extends Call {
-  #known = false;
+  #activity = null;
   #streams;
 
   /**
@@ -37,39 +37,40 @@ class ProcessCall extends Call {
     super(given, caller, sandboxId, (batch, at) => toPublic(this.#end(batch, at)));
     this.#streams = streams;
     this.onStarted = (pid) => {
-      this.#count();
+      this.#use();
       this.onPid?.(pid);
     };
     this.onPid = null;
     this.record.stream = streams;
     this.record.encoding = encoding;
     this.record.maxOutputBytes = given.maxOutputBytes;
-    if (streams) this.output = this.#reader(callbacks, inner.onText, encoding === 'utf8');
+    if (streams) this.output = this.#reader(callbacks, inner.onText);
   }
 
-  #reader(callbacks, onText, asText) {
+  #reader(callbacks, onText) {
     const { AsyncResource } = require('node:async_hooks');
     const scope = new AsyncResource('E2B_PROCESS');
     const sinks = callbacks.map((callback, stream) => (chunk) => {
-      activityOf(this.sandboxId).add(stream, chunk);
+      this.#use().add(stream, chunk);
       const waits = onText?.(stream, chunk);
       const answer = callback?.(chunk);
       return waits === undefined ? answer : Promise.all([waits, answer]);
     });
-    return new OutputReader(this, scope, sinks, asText);
+    return new OutputReader(this, scope, sinks);
   }
 
-  #count() {
-    if (this.#known) return;
-    this.#known = true;
-    const activity = activityOf(this.sandboxId);
-    activity.executions++;
-    activity.touch();
+  // What is known of the sandbox; this call counts as one execution in there.
+  #use() {
+    if (this.#activity === null) {
+      this.#activity = activityOf(this.sandboxId);
+      this.#activity.executions++;
+      this.#activity.touch();
+    }
+    return this.#activity;
   }
 
   #end(batch, at) {
-    this.#count();
-    const activity = activityOf(this.sandboxId);
+    const activity = this.#use();
     activity.touch();
     const [stdout, stderr, flags] = [batch[at + 5], batch[at + 6], batch[at + 7]];
     if (!this.#streams) {

@@ -232,6 +232,21 @@ describe('output on the way', () => {
     expect(pieces.some((piece) => piece.includes('\ufffd'))).toBe(false);
   });
 
+  test('a character whose rest comes later waits for it', async () => {
+    const pieces = [];
+    const command = String.raw`printf 'a\xe6'; read x; printf '\xbc'; read x; printf '\xa2b\xf0'`;
+    const handle = await run(command, undefined, {
+      stdin: true,
+      background: true,
+      onStdout: (text) => pieces.push(text),
+    });
+    await waitFor(() => pieces.length === 1);
+    await handle.sendInput('\n');
+    await handle.sendInput('\n');
+    expect((await handle.done).stdout).toBe('a漢b\ufffd');
+    expect(pieces.join('|')).toBe('a|漢b|\ufffd');
+  });
+
   test('a callback that asks to wait gets one piece at a time, in order, and all of them', async () => {
     let busy = 0;
     let most = 0;
