@@ -17,13 +17,20 @@ const FAILED = 6;
 const DRAINED = 7;
 const RECORD_SLOTS = 9;
 
+/** To take a stack costs a tenth of a whole call: so many are taken in a second. The errors of calls
+ * beyond have the stack that V8 makes of who awaits them, which costs nothing until there is one. */
+const STACKS_A_SECOND = 1_000;
+
 let addon = null;
 let connections = null;
 let nextId = 1;
 let refused = null; // the error of the last call, when the addon has refused it
+let second = 0;
+let stacksTaken = 0;
 const classOf = new Map();
 const inFlight = new Map();
 const listening = new WeakMap(); // AbortSignal -> { ids, onAbort }
+const withoutStack = new WeakSet(); // errors on their way to who awaits them
 
 /** The addon; opened at the first use. */
 function getAddon() {
@@ -66,8 +73,11 @@ class Call {
       config: this.connection.handle,
       requestTimeoutMs: requestTimeoutOf(options),
     };
-    this.origin = this; // whose stack an error gets
-    Error.captureStackTrace(this, caller);
+    this.origin = null; // whose stack an error gets
+    if (mayTakeStack()) {
+      this.origin = this;
+      Error.captureStackTrace(this, caller);
+    }
     refused = null;
   }
 
@@ -75,13 +85,13 @@ class Call {
    * @template T
    * @param {Promise<T>} promise of the addon, for this call's record; nothing may happen between
    *   making this object and getting that promise
-   * @returns {Promise<T>} the same
+   * @returns {Promise<T>} the same, or one that settles alike
    */
   enter(promise) {
     if (refused !== null) return promise;
     inFlight.set(this.id, this);
     if (this.signal !== null) listen(this.signal, this.id);
-    return promise;
+    return this.origin === null ? awaited(promise) : promise;
   }
 
   cancel() {
@@ -91,6 +101,24 @@ class Call {
   /** As cancel, but a process that was started lives on. */
   detach() {
     this.addon.detach(this.id);
+  }
+}
+
+function mayTakeStack() {
+  const now = Math.floor(Date.now() / 1000);
+  if (now !== second) {
+    second = now;
+    stacksTaken = 0;
+  }
+  return ++stacksTaken <= STACKS_A_SECOND;
+}
+
+async function awaited(promise) {
+  try {
+    return await promise;
+  } catch (error) {
+    if (withoutStack.delete(error)) Error.captureStackTrace(error, awaited);
+    throw error;
   }
 }
 
@@ -211,6 +239,10 @@ function failureOf(call, batch, at) {
 }
 
 function withCallersStack(error, call) {
+  if (call.origin === null) {
+    withoutStack.add(error);
+    return error;
+  }
   const { name, message } = error;
   Object.defineProperty(error, 'stack', {
     get() {

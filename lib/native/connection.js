@@ -53,6 +53,7 @@ class Connection {
 
 class Connections {
   #addon;
+  #last = null; // the settings of the last call, with their Connection: most calls are alike
   #configs = new Map();
   #trusts = new Map();
   #pems = new WeakMap();
@@ -69,7 +70,7 @@ class Connections {
    * @throws {InvalidArgumentError}
    */
   resolve(options) {
-    const { env } = process;
+    const { env } = process; // every look into it costs as much as all the rest
     const apiKey = textOption(options.apiKey, 'apiKey') ?? env.E2B_API_KEY;
     if (apiKey === undefined || apiKey === '') throw missingKey();
     const domainOption = givenText(options.domain, 'domain');
@@ -77,9 +78,8 @@ class Connections {
     let sandboxUrl = givenText(options.sandboxUrl, 'sandboxUrl');
     // A domain that is given by option is not overruled by URLs of the environment.
     if (domainOption === undefined) {
-      const debug = env.E2B_DEBUG === 'true';
-      apiUrl ??= env.E2B_API_URL || (debug ? DEBUG_API_URL : undefined);
-      sandboxUrl ??= env.E2B_SANDBOX_URL || (debug ? DEBUG_SANDBOX_URL : undefined);
+      apiUrl ??= env.E2B_API_URL || whenDebugging(env, DEBUG_API_URL);
+      sandboxUrl ??= env.E2B_SANDBOX_URL || whenDebugging(env, DEBUG_SANDBOX_URL);
     }
     const domain = domainOption ?? (env.E2B_DOMAIN || DEFAULT_DOMAIN);
     const secure = !(isPlain(apiUrl) && isPlain(sandboxUrl));
@@ -88,33 +88,37 @@ class Connections {
     const noProxy = proxy
       ? noProxyFor(env.no_proxy || env.NO_PROXY || '', [apiUrl ?? byDomain, sandboxUrl ?? byDomain])
       : '';
-    const headers = options.headers == null ? null : headerLines(options.headers);
+    const headers = options.headers == null ? '' : headerLines(options.headers).join('\n');
     const needsTrust = secure || /^https:/i.test(proxy);
     const trust = needsTrust ? this.#trust(options.ca, env.NODE_EXTRA_CA_CERTS) : 0;
-    const key = `${apiKey}\0${apiUrl}\0${sandboxUrl}\0${domain}\0${proxy}\0${noProxy}\0${trust}\0${
-      headers === null ? '' : headers.join('\n')
-    }`;
+    const settings = { apiKey, apiUrl, sandboxUrl, domain, proxy, noProxy, headers, trust };
+    if (this.#last === null || !isSame(settings, this.#last.settings)) {
+      this.#last = { settings, connection: this.#connectionFor(settings) };
+    }
+    return this.#last.connection;
+  }
+
+  #connectionFor(settings) {
+    const { sandboxUrl, domain, proxy, noProxy, headers, trust } = settings;
+    const key = JSON.stringify(Object.values(settings));
     const known = this.#configs.get(key);
     if (known !== undefined) return known;
     const handle = this.#addon.config({
-      apiKey,
-      apiUrl,
-      sandboxUrl,
-      domain,
+      ...settings,
       proxy: proxy || undefined,
       noProxy: noProxy || undefined,
       userAgent: `e2b-swarm/${this.#addon.version}`,
-      headers: headers ?? [],
+      headers: headers === '' ? [] : headers.split('\n'),
       trust: trust || undefined,
     });
-    keep(
-      this.#configs,
-      key,
-      new Connection(handle, trimSlash(sandboxUrl), domain),
-      MAX_CONFIGS,
-      (old) => this.#addon.dropConfig(old.handle),
-    );
-    return this.#configs.get(key);
+    const connection = new Connection(handle, trimSlash(sandboxUrl), domain);
+    keep(this.#configs, key, connection, MAX_CONFIGS, (old) => this.#drop(old));
+    return connection;
+  }
+
+  #drop(connection) {
+    if (this.#last?.connection === connection) this.#last = null;
+    this.#addon.dropConfig(connection.handle);
   }
 
   // Node's own roots, what its environment adds, and what the caller adds.
@@ -157,6 +161,15 @@ function textOption(value, field) {
 
 function givenText(value, field) {
   return value == null ? undefined : checkString(value, field);
+}
+
+function whenDebugging(env, url) {
+  return env.E2B_DEBUG === 'true' ? url : undefined;
+}
+
+function isSame(a, b) {
+  for (const key in a) if (a[key] !== b[key]) return false;
+  return true;
 }
 
 function isPlain(url) {
