@@ -26,7 +26,11 @@ export interface ConnectionOptions {
   domain?: string;
   /** Certificates to trust beside Node's own roots, PEM. */
   ca?: string | Uint8Array | ReadonlyArray<string | Uint8Array>;
-  /** Default `HTTPS_PROXY` (`http_proxy` when all is plain http); '' is none. */
+  /**
+   * `http://user:password@host:port`, or `https://...`. Default `HTTPS_PROXY` (`http_proxy` when all
+   * is plain http; `ALL_PROXY` is not read); '' is none. `NO_PROXY` holds for both: names with all
+   * below them, addresses, networks, each also with a port; `*` for all.
+   */
   proxy?: string;
   /** Sent with every request, on both planes. */
   headers?: Record<string, string>;
