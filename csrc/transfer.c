@@ -61,7 +61,7 @@ static int on_body(e2b_http_t *http, char *buffer, size_t room, size_t *len) {
     }
     size_t left = self->piece.len - self->piece_sent;
     *len = left < room ? left : room;
-    memcpy(buffer, self->piece.data + self->piece_sent, *len);
+    if (*len > 0) memcpy(buffer, self->piece.data + self->piece_sent, *len);
     self->piece_sent += *len;
     return E2B_OK;
 }
