@@ -87,6 +87,7 @@ static void end_refused_upload(e2b_deferred_t *refused) {
 static CURLcode on_ssl_ctx(CURL *easy, void *ssl_ctx, void *context) {
     e2b_http_t *http = context;
     (void)easy;
+    http->handshakes++;
     if (!http->config->trust) return CURLE_SSL_CACERT_BADFILE;
     return e2b_trust_install(http->config->trust, ssl_ctx) == E2B_OK ? CURLE_OK
                                                                      : CURLE_OUT_OF_MEMORY;

@@ -62,6 +62,7 @@ struct e2b_http {
     int64_t content_length; /* -1: not said */
     bool head_done;         /* of the answer, not of a 1xx before it */
     bool encoded;           /* the body is not what its type says: gzip or the like */
+    int handshakes;         /* of TLS that were begun for it */
     bool spoiled;           /* the connection held bytes that nobody had asked for */
     bool fresh;             /* not on a connection that was used before */
     size_t body_sent;

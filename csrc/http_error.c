@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "alloc.h"
 #include "http_head.h"
@@ -100,14 +101,16 @@ static const char *words_of_curl(int code, bool sent) {
     }
 }
 
-/* Says why, as far as it can be told; a proxy's certificate is judged like the far end's. */
+/* By what libcurl has kept of the handshake that failed, and not by its words: those may be about
+ * an old connection that it has cleared away on this occasion. Of a handshake long past it keeps
+ * the result as well; with an https proxy the first one is the proxy's. */
 static int certificate_code(const e2b_http_t *http) {
-    long results[2] = {0, 0};
-    curl_easy_getinfo(http->transfer.easy, CURLINFO_SSL_VERIFYRESULT, &results[0]);
-    curl_easy_getinfo(http->transfer.easy, CURLINFO_PROXY_SSL_VERIFYRESULT, &results[1]);
-    int code = e2b_tls_verdict(results[0], http->curl_text);
-    if (code == E2B_OK) code = e2b_tls_verdict(results[1], http->curl_text);
-    return code == E2B_OK ? E2B_ERR_CERTIFICATE_REFUSED : code;
+    long result = 0;
+    bool of_proxy = http->handshakes == 1 && strncasecmp(http->config->proxy, "https:", 6) == 0;
+    curl_easy_getinfo(http->transfer.easy,
+                      of_proxy ? CURLINFO_PROXY_SSL_VERIFYRESULT : CURLINFO_SSL_VERIFYRESULT,
+                      &result);
+    return e2b_tls_verdict(result);
 }
 
 /* libcurl has one code for a header line past its bounds (100 KB) and for a lack of memory. */
@@ -134,7 +137,8 @@ static long proxy_status(const e2b_http_t *http) {
 
 static bool proxy_is_away(const e2b_http_t *http, CURLcode code) {
     const char *address = http->config->proxy_address;
-    return code == CURLE_COULDNT_CONNECT && address && strstr(http->curl_text, address) != NULL;
+    if (code != CURLE_COULDNT_CONNECT || !address) return false;
+    return !*http->config->no_proxy || strstr(http->curl_text, address) != NULL;
 }
 
 static int code_of(const e2b_http_t *http, CURLcode code) {

@@ -108,12 +108,15 @@ int e2b_trust_install(e2b_trust_t *trust, void *ssl_ctx) {
     return E2B_OK;
 }
 
-static int code_of_verdict(long result) {
+int e2b_tls_verdict(long result) {
     switch (result) {
     case X509_V_ERR_CERT_HAS_EXPIRED:
         return E2B_ERR_CERTIFICATE_EXPIRED;
     case X509_V_ERR_CERT_NOT_YET_VALID:
         return E2B_ERR_CERTIFICATE_NOT_YET_VALID;
+    /* The name is compared by libcurl itself, when all else is well and before it notes that. */
+    case X509_V_OK:
+    case X509_V_ERR_UNSPECIFIED:
     case X509_V_ERR_HOSTNAME_MISMATCH:
     case X509_V_ERR_IP_ADDRESS_MISMATCH:
         return E2B_ERR_CERTIFICATE_NAME;
@@ -127,14 +130,6 @@ static int code_of_verdict(long result) {
     default:
         return E2B_ERR_CERTIFICATE_REFUSED;
     }
-}
-
-int e2b_tls_verdict(long result, const char *words) {
-    if (result != X509_V_OK && strstr(words, X509_verify_cert_error_string(result))) {
-        return code_of_verdict(result);
-    }
-    /* A name that does not match is found by libcurl itself, after the handshake. */
-    return strstr(words, "target host name") ? E2B_ERR_CERTIFICATE_NAME : E2B_OK;
 }
 
 bool e2b_tls_is_http2(void *ssl) {

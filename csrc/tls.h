@@ -12,9 +12,8 @@
 int e2b_trust_install(e2b_trust_t *trust, void *ssl_ctx);
 
 /* Which E2B_ERR_CERTIFICATE_* a refused certificate is: result is the X509_V_ERR_* of the
- * connection, words are libcurl's own. 0: the words are not about that result, which is another's
- * or an old one. */
-int e2b_tls_verdict(long result, const char *words);
+ * connection, as libcurl keeps it. */
+int e2b_tls_verdict(long result);
 
 /* Whether the two ends of an SSL * have agreed on HTTP/2; NULL: no TLS, no. */
 bool e2b_tls_is_http2(void *ssl);
