@@ -229,13 +229,14 @@ static napi_value js_active(napi_env env, napi_callback_info info) {
     return number(env, instance && instance->loop ? (double)e2b_loop_active(instance->loop) : 0);
 }
 
-/* Loop thread. stats() -> { steps, batches, engines } */
+/* Loop thread. stats() -> { steps, rescues, batches, engines } */
 static napi_value js_stats(napi_env env, napi_callback_info info) {
     e2b_instance_t *instance;
     napi_value stats;
     handle_argument(env, info, &instance);
     if (!instance || napi_create_object(env, &stats) != napi_ok) return NULL;
     napi_set_named_property(env, stats, "steps", number(env, (double)instance->steps));
+    napi_set_named_property(env, stats, "rescues", number(env, (double)instance->rescues));
     napi_set_named_property(env, stats, "batches", number(env, (double)instance->batches));
     napi_set_named_property(env, stats, "engines", number(env, instance->loops));
     return stats;

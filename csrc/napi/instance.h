@@ -38,7 +38,7 @@ typedef struct e2b_instance {
     unsigned loops;   /* not yet closed, the one in use included */
     e2b_handles_t configs;
     e2b_handles_t trusts;
-    uint64_t steps;
+    uint64_t steps, rescues;
     uint64_t batches;
 } e2b_instance_t;
 

@@ -19,6 +19,11 @@
 /* An engine that idles longer gives its descriptors and memory back. No connection is worth keeping
  * then: libcurl does not reuse those that were idle for 55 s. */
 #define IDLE_MS 60000
+/* A work item that waits longer for a thread of the pool is taken back, and its step done on the
+ * loop thread: it does not block, and calls must not hang because others use all threads. From then
+ * on, for a while, steps do not ask the pool at all. */
+#define PATIENCE_MS 5
+#define RESCUED_MS 50
 /* The longest that uv_timer is set; a step in between does no harm. */
 #define MAX_TIMER_MS 86400000
 
@@ -26,6 +31,7 @@ typedef enum e2b_loop_state {
     IDLE,       /* nothing in flight: nothing is watched, the process may end */
     ARMED,      /* watching descriptor and timer; the process is held */
     RUNNING,    /* the work item is queued or runs; the process is held */
+    RESCUING,   /* a step comes next on the loop thread; the process is held */
     DELIVERING, /* JavaScript is told of the news */
 } e2b_loop_state_t;
 
@@ -38,12 +44,15 @@ struct e2b_loop {
     napi_async_work work;
     uv_poll_t *poll; /* by uv_handle_size: the sizes are those of the node that runs */
     uv_timer_t *timer;
-    unsigned handles; /* opened and not yet closed */
+    uint64_t rescued_until; /* uv_now */
+    unsigned handles;       /* opened and not yet closed */
     e2b_loop_state_t state;
     bool closing;
 };
 
 static void run(e2b_loop_t *loop);
+static void on_late(uv_timer_t *timer);
+static void on_rescue(uv_timer_t *timer);
 
 /* Loop thread. */
 static void disarm(e2b_loop_t *loop) {
@@ -92,15 +101,21 @@ static void arm(e2b_loop_t *loop, int64_t timeout_ms) {
 
 /* Loop thread. Queues the work item, unless it is there already. */
 static void run(e2b_loop_t *loop) {
-    if (loop->closing || loop->state == DELIVERING) return;
+    if (loop->closing || loop->state == DELIVERING || loop->state == RESCUING) return;
     if (loop->state == RUNNING) {
         e2b_linger_wake(&loop->linger);
         return;
     }
     disarm(loop);
+    if (uv_now(loop->instance->uv) < loop->rescued_until) {
+        loop->state = RESCUING;
+        uv_timer_start(loop->timer, on_rescue, 0, 0);
+        return;
+    }
     e2b_linger_queued(&loop->linger, loop->calls.exchanges > 0);
     if (napi_queue_async_work(loop->instance->env, loop->work) == napi_ok) {
         loop->state = RUNNING;
+        uv_timer_start(loop->timer, on_late, PATIENCE_MS, 0);
     } else {
         arm(loop, 1); /* refused: the environment ends, or it will do the next time */
     }
@@ -134,11 +149,9 @@ static void execute(napi_env env, void *data) {
 
 static void close_handles(e2b_loop_t *loop);
 
-/* Loop thread. The user's callbacks run in here: they may submit, cancel and end the process. */
-static void complete(napi_env env, napi_status status, void *data) {
-    e2b_loop_t *loop = data;
-    (void)env;
-    (void)status; /* cancelled: only by e2b_loop_close */
+/* Loop thread, after a step. The user's callbacks run in here: they may submit, cancel and end the
+ * process. */
+static void stepped(e2b_loop_t *loop) {
     loop->instance->steps++;
     if (!loop->closing) {
         loop->state = DELIVERING;
@@ -154,6 +167,49 @@ static void complete(napi_env env, napi_status status, void *data) {
     } else {
         go_on(loop);
     }
+}
+
+/* Loop thread. */
+static void rescue(e2b_loop_t *loop) {
+    loop->instance->rescues++;
+    e2b_client_step(loop->client, STEP_BUDGET_US);
+    stepped(loop);
+}
+
+/* Loop thread. */
+static void complete(napi_env env, napi_status status, void *data) {
+    e2b_loop_t *loop = data;
+    (void)env;
+    uv_timer_stop(loop->timer);
+    if (status == napi_cancelled && !loop->closing) {
+        loop->rescued_until = uv_now(loop->instance->uv) + RESCUED_MS;
+        rescue(loop);
+    } else {
+        stepped(loop);
+    }
+}
+
+/* Loop thread. The item is queued for too long, or it runs: then it cannot be taken back. */
+static void on_late(uv_timer_t *timer) {
+    e2b_loop_t *loop = timer->data;
+    if (loop->state == RUNNING) napi_cancel_async_work(loop->instance->env, loop->work);
+}
+
+/* Loop thread. Node opens these scopes around complete(); only with them what the promises of the
+ * batch set off runs at once. */
+static void on_rescue(uv_timer_t *timer) {
+    e2b_loop_t *loop = timer->data;
+    e2b_instance_t *instance = loop->instance;
+    napi_env env = instance->env;
+    napi_handle_scope handles;
+    napi_callback_scope callbacks;
+    napi_value resource;
+    if (loop->state != RESCUING || napi_open_handle_scope(env, &handles) != napi_ok) return;
+    bool scoped = napi_create_object(env, &resource) == napi_ok &&
+                  napi_open_callback_scope(env, resource, instance->context, &callbacks) == napi_ok;
+    rescue(loop);
+    if (scoped) napi_close_callback_scope(env, callbacks);
+    napi_close_handle_scope(env, handles);
 }
 
 /* ---- the end ---- */

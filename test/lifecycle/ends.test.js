@@ -102,6 +102,12 @@ test('open streams hold no thread of the pool', async () => {
   expect(result).toEqual({ ...CLEAN, stdout: 'true\n' });
 });
 
+test('a pool whose threads are all taken does not hold up calls', async () => {
+  const env = { ...far.backend.env, UV_THREADPOOL_SIZE: '1' };
+  const result = await perform('a pool that is blocked', env).ended;
+  expect(result).toEqual({ ...CLEAN, stdout: 'hi\nfrom the pipe\nrescued: true\n' });
+});
+
 test('copies of the module that were dropped give their descriptors back', async () => {
   const { stdout, ...result } = await end('modules that were dropped', {
     execArgv: ['--expose-gc'],

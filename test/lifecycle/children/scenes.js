@@ -3,12 +3,19 @@
 // The processes whose end is tested: `node scenes.js NAME [SANDBOX]`, with the far end in the
 // environment. A scene that waits to be told gets a message from its parent.
 
+const { execFileSync } = require('node:child_process');
 const { once } = require('node:events');
 const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
 const { Worker } = require('node:worker_threads');
 
-const { createE2bSandbox, executeE2bProcess, listE2bSandboxes } = require('../../../lib');
+const {
+  createE2bSandbox,
+  executeE2bProcess,
+  listE2bSandboxes,
+  terminateE2bSandbox,
+} = require('../../../lib');
 
 const [, , scene, sandboxId] = process.argv;
 const STREAMS = 20;
@@ -45,6 +52,22 @@ async function endWorker(part) {
 }
 
 const scenes = {
+  // The one thread waits in open() for somebody who writes into the pipe: only then it is free.
+  'a pool that is blocked': async () => {
+    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'e2b-pool-'));
+    const pipe = path.join(folder, 'pipe');
+    execFileSync('mkfifo', [pipe]);
+    const read = fs.promises.readFile(pipe, 'utf8');
+    const created = await create();
+    const { stdout } = await executeE2bProcess(created.sandboxId, 'echo hi', null, 20);
+    process.stdout.write(stdout);
+    await terminateE2bSandbox(created.sandboxId);
+    execFileSync('sh', ['-c', 'echo from the pipe > "$0"', pipe]);
+    process.stdout.write(await read);
+    fs.rmSync(folder, { recursive: true });
+    console.log(`rescued: ${require('../../../lib/binding').load().stats().rescues > 0}`);
+  },
+
   'load and end': () => {
     console.log(require('../../../lib/binding').load().version);
   },
