@@ -22,6 +22,7 @@
 #define MAX_HEADER_TEXT 16384
 #define CONNECT_MS 30000L   /* a call without a deadline of its own: a stream */
 #define BUFFER_BYTES 16384L /* one TLS record; measured: larger ones cost memory per stream */
+#define SMALL_BODY 8192
 #define BULK_BYTES 131072L  /* of a file: fewer turns */
 #define MAX_REFUSAL 65536   /* of a body that says why a stream was refused */
 
@@ -197,8 +198,10 @@ static struct curl_slist *header_list(e2b_http_t *http) {
 static bool set_request(CURL *easy, const e2b_http_t *http) {
     if (http->body_len > 0 || strcmp(http->method, "POST") == 0) {
         curl_off_t bytes = http->on_body ? http->body_size : (curl_off_t)http->body_len;
+        /* One write with the headers, and no buffer of 16 KiB for as long as the stream lives. */
+        bool small = !http->on_body && http->body_len <= SMALL_BODY;
         curl_easy_setopt(easy, CURLOPT_POST, 1L);
-        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, NULL);
+        curl_easy_setopt(easy, CURLOPT_POSTFIELDS, small ? http->body : NULL);
         curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, bytes);
     } else {
         curl_easy_setopt(easy, CURLOPT_HTTPGET, 1L);
