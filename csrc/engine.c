@@ -28,6 +28,9 @@ struct e2b_engine {
     e2b_deferred_t *deferred_first, **deferred_last;
     CURL *idle[EASY_POOL];
     int idle_len;
+    e2b_transfer_t *started;   /* all that are under way */
+    bool unsound;              /* the multi handle has failed: a new one is needed */
+    bool renewing;             /* nothing can be started */
     size_t connecting;         /* transfers that have no connection yet */
     e2b_timer_t look;          /* set while there are any */
     int socket_of[PORT_SLOTS]; /* by local port; may be out of date: always looked at again */
@@ -69,6 +72,10 @@ static int on_curl_timer(CURLM *multi, long timeout_ms, void *context) {
     return 0;
 }
 
+static void check(e2b_engine_t *engine, CURLMcode code) {
+    if (code != CURLM_OK) engine->unsound = true;
+}
+
 /* libcurl 7.88 gives up on a silent address in time, but tries the next one only when it is called
  * again, for which it does not ask. Deprecated because it is slow; nothing else looks at them all.
  */
@@ -77,12 +84,24 @@ static void look_at_connecting(e2b_timer_t *look) {
     int running;
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
-    curl_multi_socket_all(engine->multi, &running);
+    check(engine, curl_multi_socket_all(engine->multi, &running));
 #pragma GCC diagnostic pop
     if (engine->connecting > 0) e2b_engine_timer_set(engine, look, e2b_now_ms() + LOOK_MS);
 }
 
 /* ---- life ---- */
+
+static int make_multi(e2b_engine_t *engine) {
+    engine->multi = curl_multi_init();
+    if (!engine->multi) return E2B_ERR_OUT_OF_MEMORY;
+    curl_multi_setopt(engine->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
+    curl_multi_setopt(engine->multi, CURLMOPT_SOCKETDATA, engine);
+    curl_multi_setopt(engine->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
+    curl_multi_setopt(engine->multi, CURLMOPT_TIMERDATA, engine);
+    curl_multi_setopt(engine->multi, CURLMOPT_MAXCONNECTS, MAX_CONNECTIONS);
+    curl_multi_setopt(engine->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
+    return E2B_OK;
+}
 
 int e2b_engine_create(e2b_engine_t **out) {
     pthread_once(&curl_once, init_curl);
@@ -93,17 +112,10 @@ int e2b_engine_create(e2b_engine_t **out) {
     engine->deferred_last = &engine->deferred_first;
     engine->look.fire = look_at_connecting;
     engine->pollset = e2b_pollset_create();
-    engine->multi = curl_multi_init();
-    if (engine->pollset < 0 || !engine->multi) {
+    if (engine->pollset < 0 || make_multi(engine) != E2B_OK) {
         e2b_engine_free(engine);
         return E2B_ERR_OUT_OF_MEMORY;
     }
-    curl_multi_setopt(engine->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-    curl_multi_setopt(engine->multi, CURLMOPT_SOCKETDATA, engine);
-    curl_multi_setopt(engine->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
-    curl_multi_setopt(engine->multi, CURLMOPT_TIMERDATA, engine);
-    curl_multi_setopt(engine->multi, CURLMOPT_MAXCONNECTS, MAX_CONNECTIONS);
-    curl_multi_setopt(engine->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
     *out = engine;
     return E2B_OK;
 }
@@ -158,9 +170,14 @@ CURL *e2b_engine_prepare(e2b_engine_t *engine, e2b_transfer_t *transfer) {
 }
 
 int e2b_engine_start(e2b_engine_t *engine, e2b_transfer_t *transfer) {
-    if (curl_multi_add_handle(engine->multi, transfer->easy) != CURLM_OK) {
+    if (engine->renewing || (!engine->multi && make_multi(engine) != E2B_OK) ||
+        curl_multi_add_handle(engine->multi, transfer->easy) != CURLM_OK) {
         return E2B_ERR_OUT_OF_MEMORY;
     }
+    transfer->previous = NULL;
+    transfer->next = engine->started;
+    if (engine->started) engine->started->previous = transfer;
+    engine->started = transfer;
     transfer->connecting = true;
     if (engine->connecting++ == 0) { /* without memory for it: as libcurl does by itself */
         e2b_engine_timer_set(engine, &engine->look, e2b_now_ms() + LOOK_MS);
@@ -180,6 +197,10 @@ void e2b_engine_stop(e2b_engine_t *engine, e2b_transfer_t *transfer) {
     transfer->easy = NULL;
     e2b_engine_connected(engine, transfer);
     e2b_engine_undefer(engine, &transfer->broken);
+    if (transfer->previous) transfer->previous->next = transfer->next;
+    if (transfer->next) transfer->next->previous = transfer->previous;
+    if (engine->started == transfer) engine->started = transfer->next;
+    transfer->previous = transfer->next = NULL;
     curl_multi_remove_handle(engine->multi, easy); /* one that was never added is no error */
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
     if (engine->idle_len < EASY_POOL) {
@@ -201,6 +222,7 @@ void e2b_engine_unpause(e2b_engine_t *engine, e2b_transfer_t *transfer) {
     if (!transfer->easy) return;
     CURLcode code = curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
     if (code == CURLE_OK) return;
+    if (code == CURLE_ABORTED_BY_CALLBACK) engine->unsound = true; /* not a callback's: its own */
     transfer->broken_code = code;
     transfer->broken.run = report_broken;
     e2b_engine_defer(engine, &transfer->broken);
@@ -328,23 +350,39 @@ static bool run_deferred(e2b_engine_t *engine) {
 
 /* ---- one turn ---- */
 
+/* When libcurl 7.88 has no memory to note who waits for a socket, it forgets all who do, and
+ * divides by zero when the next one comes; and when the poll set fails, it never works again. */
+static void renew(e2b_engine_t *engine) {
+    engine->renewing = true;
+    deliver_finished(engine); /* what has come whole counts */
+    while (engine->started) {
+        engine->started->on_done(engine->started, CURLE_ABORTED_BY_CALLBACK);
+    }
+    curl_multi_cleanup(engine->multi);
+    engine->multi = NULL; /* made by whoever needs it next */
+    engine->curl_due_ms = -1;
+    engine->unsound = engine->renewing = false;
+}
+
 bool e2b_engine_turn(e2b_engine_t *engine) {
     bool any = run_deferred(engine);
     int running;
     e2b_ready_t ready[READY];
     int count = e2b_pollset_ready(engine->pollset, ready, READY);
-    for (int i = 0; i < count; i++) {
+    for (int i = 0; i < count && !engine->unsound; i++) {
         int mask = (ready[i].in ? CURL_CSELECT_IN : 0) | (ready[i].out ? CURL_CSELECT_OUT : 0) |
                    (ready[i].broken ? CURL_CSELECT_ERR : 0);
-        curl_multi_socket_action(engine->multi, ready[i].fd, mask, &running);
+        check(engine, curl_multi_socket_action(engine->multi, ready[i].fd, mask, &running));
     }
     int64_t now = e2b_now_ms();
-    if (engine->curl_due_ms >= 0 && engine->curl_due_ms <= now) {
+    if (!engine->unsound && engine->curl_due_ms >= 0 && engine->curl_due_ms <= now) {
         engine->curl_due_ms = -1;
-        curl_multi_socket_action(engine->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+        check(engine, curl_multi_socket_action(engine->multi, CURL_SOCKET_TIMEOUT, 0, &running));
         any = true;
     }
+    if (engine->unsound) renew(engine);
     any = fire_timers(engine, now) || any;
+    if (engine->unsound) renew(engine);
     any = deliver_finished(engine) || any;
     any = run_deferred(engine) || any;
     return any || count > 0;

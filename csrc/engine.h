@@ -27,8 +27,9 @@ typedef struct e2b_deferred {
 typedef struct e2b_transfer {
     CURL *easy; /* NULL when idle */
     void (*on_done)(struct e2b_transfer *transfer, CURLcode code);
-    bool connecting;       /* private: has no connection yet */
-    e2b_deferred_t broken; /* private: it failed when it was unpaused */
+    struct e2b_transfer *previous, *next; /* private, as all below: those that are under way */
+    bool connecting;                      /* has no connection yet */
+    e2b_deferred_t broken;                /* it failed when it was unpaused */
     CURLcode broken_code;
 } e2b_transfer_t;
 

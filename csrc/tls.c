@@ -65,31 +65,44 @@ void e2b_trust_release(e2b_trust_t *trust) {
     e2b_free(trust);
 }
 
-/* A text without any certificate gives an empty store, which then trusts nobody: that is right. A
- * certificate that cannot be read is skipped, as Node does with NODE_EXTRA_CA_CERTS. */
+/* Whether what has just failed in OpenSSL failed for want of memory; then it may also have failed
+ * to say so. */
+static bool was_shortage(void) {
+    bool shortage = ERR_peek_error() == 0;
+    for (unsigned long why; (why = ERR_get_error()) != 0;)
+        if (ERR_GET_REASON(why) == ERR_R_MALLOC_FAILURE) shortage = true;
+    return shortage;
+}
+
+/* Adds every certificate of the text. One that cannot be read is skipped, as Node does with
+ * NODE_EXTRA_CA_CERTS, but none for want of memory: the store is kept. False: out of memory. */
+static bool add_all(X509_STORE *store, BIO *bio) {
+    for (;;) {
+        size_t before = BIO_ctrl_pending(bio);
+        ERR_clear_error();
+        X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+        if (certificate) {
+            bool added = X509_STORE_add_cert(store, certificate) == 1; /* a duplicate is no error */
+            X509_free(certificate);
+            if (!added) return false;
+            continue;
+        }
+        if (ERR_GET_REASON(ERR_peek_last_error()) == PEM_R_NO_START_LINE) return true;
+        if (was_shortage() || BIO_ctrl_pending(bio) == before) return false;
+    }
+}
+
+/* A text without any certificate gives an empty store, which then trusts nobody: that is right. */
 static X509_STORE *parse(const char *pem, size_t len) {
     if (len > INT_MAX) return NULL;
     X509_STORE *store = X509_STORE_new();
     BIO *bio = BIO_new_mem_buf(pem, (int)len);
-    if (!store || !bio) {
-        X509_STORE_free(store);
-        BIO_free(bio);
-        return NULL;
-    }
-    for (;;) {
-        X509 *certificate = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-        if (!certificate) {
-            unsigned long why = ERR_peek_last_error();
-            ERR_clear_error();
-            if (ERR_GET_REASON(why) == PEM_R_NO_START_LINE || BIO_eof(bio)) break;
-            continue;
-        }
-        X509_STORE_add_cert(store, certificate); /* a duplicate is no error */
-        X509_free(certificate);
-    }
+    bool whole = store && bio && add_all(store, bio);
     ERR_clear_error();
     BIO_free(bio);
-    return store;
+    if (whole) return store;
+    X509_STORE_free(store);
+    return NULL;
 }
 
 int e2b_trust_install(e2b_trust_t *trust, void *ssl_ctx) {
