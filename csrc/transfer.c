@@ -58,6 +58,13 @@ static int on_body(e2b_http_t *http, char *buffer, size_t room, size_t *len) {
         e2b_client_take_feed(&self->op, &self->piece, &end);
         if (self->piece.len > 0) e2b_op_tell(&self->op, E2B_NEWS_DRAINED);
         if (self->piece.len == 0 && !end) return E2B_HTTP_PAUSE;
+        int64_t sum = (int64_t)(http->body_sent + self->piece.len);
+        /* The far end would wait for the rest, or take a part for the whole. */
+        if (self->size >= 0 && (sum > self->size || (self->piece.len == 0 && sum < self->size))) {
+            return e2b_err_set(&http->err, E2B_ERR_INVALID_ARGUMENT,
+                               "%s: the data is not of the %lld bytes that were announced",
+                               self->op.class->what, (long long)self->size);
+        }
     }
     size_t left = self->piece.len - self->piece_sent;
     *len = left < room ? left : room;
