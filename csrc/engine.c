@@ -1,7 +1,12 @@
 /*
- * engine.c: curl's sockets in one poll set, driven by curl_multi_socket_action; timers in a binary
- * heap; easy handles reused. Pool thread. It must never wait: a caller that wants to wait watches
- * the poll set's descriptor.
+ * engine.c: all transfers, in two lanes of libcurl under one descriptor; timers in a binary heap;
+ * easy handles reused. Pool thread. It must never wait: a caller that wants to wait watches the
+ * descriptor.
+ *
+ * In the narrow lane calls to a host share a few connections, as HTTP/2 can; without a bound
+ * libcurl 7.88 would make a connection for nearly every stream. Where HTTP/1.1 is spoken the bound
+ * would starve whoever comes after the first few, so the first connection that has not agreed on
+ * HTTP/2 moves its host to the wide lane, with all that wait for it.
  */
 #include "engine.h"
 
@@ -13,27 +18,28 @@
 #include "socket.h"
 
 #define EASY_POOL 256         /* handles kept for reuse; each idle one costs about 5 KB */
-#define MAX_CONNECTIONS 1024L /* kept-alive connections in curl's cache */
 #define MAX_IDLE_S 55L        /* below the 60 s at which common load balancers hang up */
-#define PORT_SLOTS 1024       /* as many as there are connections; two may share a slot */
+#define SHARED_CONNECTIONS 10 /* to one host over HTTP/2: a thousand streams and more */
 #define LOOK_MS 500           /* between looks at connections that are being made */
-#define READY 64
+
+enum { WIDE, NARROW, LANES };
 
 struct e2b_engine {
-    CURLM *multi;
-    int pollset;
-    int64_t curl_due_ms; /* when curl wants to be called for time; -1: never */
+    e2b_lane_t lanes[LANES]; /* the poll set of the narrow one is in that of the wide one */
+    CURLSH *shared;          /* idle connections and addresses */
     e2b_timer_t **heap;
     size_t heap_len, heap_cap;
     e2b_deferred_t *deferred_first, **deferred_last;
     CURL *idle[EASY_POOL];
     int idle_len;
-    e2b_transfer_t *started;   /* all that are under way */
-    bool unsound;              /* the multi handle has failed: a new one is needed */
-    bool renewing;             /* nothing can be started */
-    size_t connecting;         /* transfers that have no connection yet */
-    e2b_timer_t look;          /* set while there are any */
-    int socket_of[PORT_SLOTS]; /* by local port; may be out of date: always looked at again */
+    e2b_transfer_t *started; /* all that are under way */
+    bool renewing;           /* nothing can be started */
+    size_t connecting;       /* transfers that have no connection yet */
+    e2b_timer_t look;        /* set while there are any */
+    e2b_host_memory_t hosts;
+    e2b_deferred_t widen; /* a host in the narrow lane speaks HTTP/1.1 */
+    bool retries_refused; /* libcurl resends what was refused, and nothing else */
+    int socket_of[E2B_PORT_SLOTS];
 };
 
 /* process-global: libcurl asks for one global init before any thread uses it, and cleaning up
@@ -49,73 +55,37 @@ const char *e2b_curl_version(void) {
     return curl_version();
 }
 
-/* ---- curl's callbacks: only notes are taken here ---- */
-
-static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *per_socket) {
-    e2b_engine_t *engine = context;
-    (void)easy;
-    (void)per_socket;
-    if (what == CURL_POLL_REMOVE) {
-        e2b_pollset_remove(engine->pollset, fd);
-        return 0;
-    }
-    int port = e2b_socket_port(fd, false);
-    if (port > 0) engine->socket_of[port % PORT_SLOTS] = fd;
-    return e2b_pollset_set(engine->pollset, fd, (what & CURL_POLL_IN) != 0,
-                           (what & CURL_POLL_OUT) != 0);
-}
-
-static int on_curl_timer(CURLM *multi, long timeout_ms, void *context) {
-    e2b_engine_t *engine = context;
-    (void)multi;
-    engine->curl_due_ms = timeout_ms < 0 ? -1 : e2b_now_ms() + timeout_ms;
-    return 0;
-}
-
-static void check(e2b_engine_t *engine, CURLMcode code) {
-    if (code != CURLM_OK) engine->unsound = true;
-}
-
 /* libcurl 7.88 gives up on a silent address in time, but tries the next one only when it is called
- * again, for which it does not ask. Deprecated because it is slow; nothing else looks at them all.
- */
+ * again, for which it does not ask. */
 static void look_at_connecting(e2b_timer_t *look) {
     e2b_engine_t *engine = (e2b_engine_t *)((char *)look - offsetof(e2b_engine_t, look));
-    int running;
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
-    check(engine, curl_multi_socket_all(engine->multi, &running));
-#pragma GCC diagnostic pop
+    for (int i = 0; i < LANES; i++) e2b_lane_look_at_all(&engine->lanes[i]);
     if (engine->connecting > 0) e2b_engine_timer_set(engine, look, e2b_now_ms() + LOOK_MS);
 }
 
 /* ---- life ---- */
 
-static int make_multi(e2b_engine_t *engine) {
-    engine->multi = curl_multi_init();
-    if (!engine->multi) return E2B_ERR_OUT_OF_MEMORY;
-    curl_multi_setopt(engine->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
-    curl_multi_setopt(engine->multi, CURLMOPT_SOCKETDATA, engine);
-    curl_multi_setopt(engine->multi, CURLMOPT_TIMERFUNCTION, on_curl_timer);
-    curl_multi_setopt(engine->multi, CURLMOPT_TIMERDATA, engine);
-    curl_multi_setopt(engine->multi, CURLMOPT_MAXCONNECTS, MAX_CONNECTIONS);
-    curl_multi_setopt(engine->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
-    return E2B_OK;
-}
+static void widen(e2b_deferred_t *deferred);
 
 int e2b_engine_create(e2b_engine_t **out) {
     pthread_once(&curl_once, init_curl);
     *out = NULL;
     e2b_engine_t *engine = e2b_calloc(1, sizeof *engine);
     if (!engine) return E2B_ERR_OUT_OF_MEMORY;
-    engine->curl_due_ms = -1;
     engine->deferred_last = &engine->deferred_first;
     engine->look.fire = look_at_connecting;
-    engine->pollset = e2b_pollset_create();
-    if (engine->pollset < 0 || make_multi(engine) != E2B_OK) {
+    engine->widen.run = widen;
+    engine->shared = curl_share_init();
+    bool wide = e2b_lane_init(&engine->lanes[WIDE], 0, engine->socket_of);
+    bool narrow = e2b_lane_init(&engine->lanes[NARROW], SHARED_CONNECTIONS, engine->socket_of);
+    if (!engine->shared || !wide || !narrow ||
+        e2b_pollset_set(engine->lanes[WIDE].pollset, engine->lanes[NARROW].pollset, true, false)) {
         e2b_engine_free(engine);
         return E2B_ERR_OUT_OF_MEMORY;
     }
+    /* One thread uses them: no locks. */
+    curl_share_setopt(engine->shared, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS);
+    curl_share_setopt(engine->shared, CURLSHOPT_SHARE, CURL_LOCK_DATA_CONNECT);
     *out = engine;
     return E2B_OK;
 }
@@ -123,18 +93,18 @@ int e2b_engine_create(e2b_engine_t **out) {
 void e2b_engine_free(e2b_engine_t *engine) {
     if (!engine) return;
     while (engine->idle_len > 0) curl_easy_cleanup(engine->idle[--engine->idle_len]);
-    if (engine->multi) curl_multi_cleanup(engine->multi);
-    e2b_pollset_close(engine->pollset);
+    for (int i = 0; i < LANES; i++) e2b_lane_destroy(&engine->lanes[i]);
+    curl_share_cleanup(engine->shared);
     e2b_free(engine->heap);
     e2b_free(engine);
 }
 
 int e2b_engine_fd(const e2b_engine_t *engine) {
-    return engine->pollset;
+    return engine->lanes[WIDE].pollset;
 }
 
 int e2b_engine_socket(const e2b_engine_t *engine, int local_port, int remote_port) {
-    int fd = engine->socket_of[local_port % PORT_SLOTS];
+    int fd = engine->socket_of[local_port % E2B_PORT_SLOTS];
     bool right =
         e2b_socket_port(fd, false) == local_port && e2b_socket_port(fd, true) == remote_port;
     return right ? fd : -1;
@@ -142,7 +112,7 @@ int e2b_engine_socket(const e2b_engine_t *engine, int local_port, int remote_por
 
 /* ---- transfers ---- */
 
-static CURL *new_easy(void) {
+static CURL *new_easy(e2b_engine_t *engine) {
     CURL *easy = curl_easy_init();
     if (!easy) return NULL;
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
@@ -159,19 +129,31 @@ static CURL *new_easy(void) {
      * distribution's bundle besides, and parse it anew for every connection (20 ms). */
     curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
     curl_easy_setopt(easy, CURLOPT_PROXY_CAINFO, NULL);
+    curl_easy_setopt(easy, CURLOPT_SHARE, engine->shared);
+    /* No RTSP is spoken here. With this, and only with it, libcurl sends nothing again because a
+     * connection has died under it, so that one more try of its own proves a refused stream. */
+    engine->retries_refused =
+        curl_easy_setopt(easy, CURLOPT_RTSP_REQUEST, (long)CURL_RTSPREQ_RECEIVE) == CURLE_OK;
     return easy;
 }
 
 CURL *e2b_engine_prepare(e2b_engine_t *engine, e2b_transfer_t *transfer) {
-    CURL *easy = engine->idle_len > 0 ? engine->idle[--engine->idle_len] : new_easy();
+    CURL *easy = engine->idle_len > 0 ? engine->idle[--engine->idle_len] : new_easy(engine);
     if (easy) curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
     transfer->easy = easy;
     return easy;
 }
 
+/* In the wide lane each makes its connection at once, and waits for nobody. */
+static bool enter(e2b_transfer_t *transfer, e2b_lane_t *lane) {
+    transfer->lane = lane;
+    curl_easy_setopt(transfer->easy, CURLOPT_PIPEWAIT, lane->per_host > 0 ? 1L : 0L);
+    return e2b_lane_add(lane, transfer->easy);
+}
+
 int e2b_engine_start(e2b_engine_t *engine, e2b_transfer_t *transfer) {
-    if (engine->renewing || (!engine->multi && make_multi(engine) != E2B_OK) ||
-        curl_multi_add_handle(engine->multi, transfer->easy) != CURLM_OK) {
+    bool shares = transfer->host != 0 && !e2b_host_is_old(&engine->hosts, transfer->host);
+    if (engine->renewing || !enter(transfer, &engine->lanes[shares ? NARROW : WIDE])) {
         return E2B_ERR_OUT_OF_MEMORY;
     }
     transfer->previous = NULL;
@@ -185,28 +167,18 @@ int e2b_engine_start(e2b_engine_t *engine, e2b_transfer_t *transfer) {
     return E2B_OK;
 }
 
-void e2b_engine_connected(e2b_engine_t *engine, e2b_transfer_t *transfer) {
+static void connected(e2b_engine_t *engine, e2b_transfer_t *transfer) {
     if (!transfer->connecting) return;
     transfer->connecting = false;
     if (--engine->connecting == 0) e2b_engine_timer_clear(engine, &engine->look);
 }
 
-void e2b_engine_stop(e2b_engine_t *engine, e2b_transfer_t *transfer) {
-    CURL *easy = transfer->easy;
-    if (!easy) return;
-    transfer->easy = NULL;
-    e2b_engine_connected(engine, transfer);
-    e2b_engine_undefer(engine, &transfer->broken);
-    if (transfer->previous) transfer->previous->next = transfer->next;
-    if (transfer->next) transfer->next->previous = transfer->previous;
-    if (engine->started == transfer) engine->started = transfer->next;
-    transfer->previous = transfer->next = NULL;
-    curl_multi_remove_handle(engine->multi, easy); /* one that was never added is no error */
-    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
-    if (engine->idle_len < EASY_POOL) {
-        engine->idle[engine->idle_len++] = easy;
-    } else {
-        curl_easy_cleanup(easy);
+void e2b_engine_connected(e2b_engine_t *engine, e2b_transfer_t *transfer, bool http2) {
+    connected(engine, transfer);
+    if (transfer->host == 0) return;
+    e2b_host_spoke(&engine->hosts, transfer->host, http2);
+    if (!http2 && transfer->lane == &engine->lanes[NARROW]) {
+        e2b_engine_defer(engine, &engine->widen);
     }
 }
 
@@ -216,26 +188,75 @@ static void report_broken(e2b_deferred_t *broken) {
     transfer->on_done(transfer, transfer->broken_code);
 }
 
+static void breaks(e2b_engine_t *engine, e2b_transfer_t *transfer, CURLcode code) {
+    transfer->broken_code = code;
+    transfer->broken.run = report_broken;
+    e2b_engine_defer(engine, &transfer->broken);
+}
+
+/* Moves who waits in the narrow lane for a host that has turned out to speak HTTP/1.1. */
+static void widen(e2b_deferred_t *deferred) {
+    e2b_engine_t *engine = (e2b_engine_t *)((char *)deferred - offsetof(e2b_engine_t, widen));
+    for (e2b_transfer_t *t = engine->started; t; t = t->next) {
+        if (!t->connecting || t->lane != &engine->lanes[NARROW]) continue;
+        if (!e2b_host_is_old(&engine->hosts, t->host)) continue;
+        if (t->lane->multi) curl_multi_remove_handle(t->lane->multi, t->easy);
+        if (!enter(t, &engine->lanes[WIDE])) breaks(engine, t, CURLE_OUT_OF_MEMORY);
+    }
+}
+
+e2b_host_memory_t *e2b_engine_hosts(e2b_engine_t *engine) {
+    return &engine->hosts;
+}
+
+bool e2b_engine_retries_refused(const e2b_engine_t *engine) {
+    return engine->retries_refused;
+}
+
+void e2b_engine_stop(e2b_engine_t *engine, e2b_transfer_t *transfer) {
+    CURL *easy = transfer->easy;
+    if (!easy) return;
+    transfer->easy = NULL;
+    connected(engine, transfer);
+    e2b_engine_undefer(engine, &transfer->broken);
+    if (transfer->previous) transfer->previous->next = transfer->next;
+    if (transfer->next) transfer->next->previous = transfer->previous;
+    if (engine->started == transfer) engine->started = transfer->next;
+    transfer->previous = transfer->next = NULL;
+    if (transfer->lane && transfer->lane->multi) {
+        curl_multi_remove_handle(transfer->lane->multi, easy);
+    }
+    transfer->lane = NULL;
+    curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
+    /* One that has failed may remember it: 7.88 counts tries, and wants to rewind, for ever. */
+    bool good = transfer->whole;
+    transfer->whole = false;
+    if (good && engine->idle_len < EASY_POOL) {
+        engine->idle[engine->idle_len++] = easy;
+    } else {
+        curl_easy_cleanup(easy);
+    }
+}
+
 /* libcurl hands out what it has kept at once. What the receiver says of it is told here only: the
  * transfer itself would go on, with a hole. */
 void e2b_engine_unpause(e2b_engine_t *engine, e2b_transfer_t *transfer) {
     if (!transfer->easy) return;
     CURLcode code = curl_easy_pause(transfer->easy, CURLPAUSE_CONT);
     if (code == CURLE_OK) return;
-    if (code == CURLE_ABORTED_BY_CALLBACK) engine->unsound = true; /* not a callback's: its own */
-    transfer->broken_code = code;
-    transfer->broken.run = report_broken;
-    e2b_engine_defer(engine, &transfer->broken);
+    if (code == CURLE_ABORTED_BY_CALLBACK) transfer->lane->unsound = true; /* of its own accord */
+    breaks(engine, transfer, code);
 }
 
-static bool deliver_finished(e2b_engine_t *engine) {
+static bool deliver_finished(e2b_lane_t *lane) {
     bool any = false;
     int left;
-    for (CURLMsg *m; (m = curl_multi_info_read(engine->multi, &left)) != NULL;) {
+    for (CURLMsg *m; lane->multi && (m = curl_multi_info_read(lane->multi, &left)) != NULL;) {
         if (m->msg != CURLMSG_DONE) continue;
         e2b_transfer_t *transfer = NULL;
         CURLcode code = m->data.result; /* m is gone once the handle is removed */
         curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
+        transfer->whole = code == CURLE_OK;
         transfer->on_done(transfer, code);
         any = true;
     }
@@ -311,9 +332,10 @@ static bool fire_timers(e2b_engine_t *engine, int64_t now_ms) {
 
 int64_t e2b_engine_timeout_ms(const e2b_engine_t *engine) {
     if (engine->deferred_first) return 0;
-    int64_t due = engine->curl_due_ms;
-    if (engine->heap_len > 0 && (due < 0 || engine->heap[0]->due_ms < due)) {
-        due = engine->heap[0]->due_ms;
+    int64_t due = engine->heap_len > 0 ? engine->heap[0]->due_ms : -1;
+    for (int i = 0; i < LANES; i++) {
+        int64_t of_lane = engine->lanes[i].due_ms;
+        if (of_lane >= 0 && (due < 0 || of_lane < due)) due = of_lane;
     }
     if (due < 0) return -1;
     int64_t left = due - e2b_now_ms();
@@ -352,38 +374,35 @@ static bool run_deferred(e2b_engine_t *engine) {
 
 /* When libcurl 7.88 has no memory to note who waits for a socket, it forgets all who do, and
  * divides by zero when the next one comes; and when the poll set fails, it never works again. */
-static void renew(e2b_engine_t *engine) {
+static void renew(e2b_engine_t *engine, e2b_lane_t *lane) {
+    if (!lane->unsound) return;
     engine->renewing = true;
-    deliver_finished(engine); /* what has come whole counts */
-    while (engine->started) {
-        engine->started->on_done(engine->started, CURLE_ABORTED_BY_CALLBACK);
+    for (e2b_transfer_t *t = engine->started; t;) {
+        if (t->lane != lane) {
+            t = t->next;
+            continue;
+        }
+        t->on_done(t, CURLE_ABORTED_BY_CALLBACK);
+        t = engine->started; /* any of them may have ended with it */
     }
-    curl_multi_cleanup(engine->multi);
-    engine->multi = NULL; /* made by whoever needs it next */
-    engine->curl_due_ms = -1;
-    engine->unsound = engine->renewing = false;
+    e2b_lane_reset(lane);
+    engine->renewing = false;
+}
+
+static void renew_unsound(e2b_engine_t *engine) {
+    for (int i = 0; i < LANES; i++) renew(engine, &engine->lanes[i]);
 }
 
 bool e2b_engine_turn(e2b_engine_t *engine) {
-    bool any = run_deferred(engine);
-    int running;
-    e2b_ready_t ready[READY];
-    int count = e2b_pollset_ready(engine->pollset, ready, READY);
-    for (int i = 0; i < count && !engine->unsound; i++) {
-        int mask = (ready[i].in ? CURL_CSELECT_IN : 0) | (ready[i].out ? CURL_CSELECT_OUT : 0) |
-                   (ready[i].broken ? CURL_CSELECT_ERR : 0);
-        check(engine, curl_multi_socket_action(engine->multi, ready[i].fd, mask, &running));
-    }
+    e2b_lane_t *wide = &engine->lanes[WIDE], *narrow = &engine->lanes[NARROW];
+    bool any = run_deferred(engine), inner = false;
+    any = e2b_lane_ready(wide, narrow->pollset, &inner) > 0 || any;
+    if (inner) e2b_lane_ready(narrow, -1, &inner);
     int64_t now = e2b_now_ms();
-    if (!engine->unsound && engine->curl_due_ms >= 0 && engine->curl_due_ms <= now) {
-        engine->curl_due_ms = -1;
-        check(engine, curl_multi_socket_action(engine->multi, CURL_SOCKET_TIMEOUT, 0, &running));
-        any = true;
-    }
-    if (engine->unsound) renew(engine);
+    for (int i = 0; i < LANES; i++) any = e2b_lane_due(&engine->lanes[i], now) || any;
+    renew_unsound(engine);
     any = fire_timers(engine, now) || any;
-    if (engine->unsound) renew(engine);
-    any = deliver_finished(engine) || any;
-    any = run_deferred(engine) || any;
-    return any || count > 0;
+    renew_unsound(engine);
+    for (int i = 0; i < LANES; i++) any = deliver_finished(&engine->lanes[i]) || any;
+    return run_deferred(engine) || any;
 }

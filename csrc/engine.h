@@ -1,6 +1,7 @@
 /*
- * engine.h: every transfer in flight. One libcurl multi handle on one poll set, a heap of timers,
- * and a list of deferred calls. It drives curl; it does not know HTTP's meaning, E2B, or calls.
+ * engine.h: every transfer in flight. Two lanes of libcurl under one descriptor, a heap of
+ * timers, and a list of deferred calls. It drives curl; it does not know HTTP's meaning, E2B, or
+ * calls.
  *
  * Pool thread only, but for create/free/fd/timeout, which the loop thread uses while no step runs.
  * libcurl must not be re-entered from its callbacks: what a callback wants done it defers.
@@ -14,6 +15,8 @@
 #include <stdint.h>
 
 #include "e2b.h"
+#include "host_memory.h"
+#include "lane.h"
 
 typedef struct e2b_engine e2b_engine_t;
 
@@ -27,8 +30,11 @@ typedef struct e2b_deferred {
 typedef struct e2b_transfer {
     CURL *easy; /* NULL when idle */
     void (*on_done)(struct e2b_transfer *transfer, CURLcode code);
-    struct e2b_transfer *previous, *next; /* private, as all below: those that are under way */
+    uint64_t host;    /* e2b_host_key, of a far end that may speak HTTP/2; 0: it does not */
+    e2b_lane_t *lane; /* private, as all below */
+    struct e2b_transfer *previous, *next; /* those that are under way */
     bool connecting;                      /* has no connection yet */
+    bool whole;                           /* libcurl has done all of it */
     e2b_deferred_t broken;                /* it failed when it was unpaused */
     CURLcode broken_code;
 } e2b_transfer_t;
@@ -54,8 +60,11 @@ int64_t e2b_engine_timeout_ms(const e2b_engine_t *engine);
 CURL *e2b_engine_prepare(e2b_engine_t *engine, e2b_transfer_t *transfer);
 int e2b_engine_start(e2b_engine_t *engine, e2b_transfer_t *transfer);
 
-/* Its request is on its way. Also from a curl callback. */
-void e2b_engine_connected(e2b_engine_t *engine, e2b_transfer_t *transfer);
+/* Its request is on its way, over HTTP/2 or not. Also from a curl callback. */
+void e2b_engine_connected(e2b_engine_t *engine, e2b_transfer_t *transfer, bool http2);
+e2b_host_memory_t *e2b_engine_hosts(e2b_engine_t *engine);
+/* libcurl sends a request again by itself when its stream was refused, and only then. */
+bool e2b_engine_retries_refused(const e2b_engine_t *engine);
 
 /* Ends the transfer (also one that was only prepared) and takes the handle back; on_done is not
  * called. Fine when idle. Never from a curl callback. */

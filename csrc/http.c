@@ -12,6 +12,7 @@
 #include <strings.h>
 
 #include "alloc.h"
+#include "http2.h"
 #include "http_error.h"
 #include "http_head.h"
 #include "platform.h"
@@ -23,8 +24,9 @@
 #define CONNECT_MS 30000L   /* a call without a deadline of its own: a stream */
 #define BUFFER_BYTES 16384L /* one TLS record; measured: larger ones cost memory per stream */
 #define SMALL_BODY 8192
-#define BULK_BYTES 131072L  /* of a file: fewer turns */
-#define MAX_REFUSAL 65536   /* of a body that says why a stream was refused */
+#define BULK_BYTES 131072L /* of a file: fewer turns */
+#define MAX_RESTARTS 3     /* of a request that provably was not processed */
+#define MAX_REFUSAL 65536  /* of a body that says why a stream was refused */
 
 /* ---- curl's callbacks ---- */
 
@@ -76,6 +78,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *context) {
     if (!e2b_http_head_line(http, line, len)) return 0;
     /* A refusal before the body has ended: libcurl wants no more of it, but would wait for an
      * upload that it believes paused. */
+    if (http->http2 && http->head_bytes <= len) e2b_http2_enough(http);
     bool refused = len <= 2 && http->status >= 300;
     if (refused && http->on_body) e2b_engine_defer(http->engine, &http->refused);
     return len;
@@ -95,42 +98,73 @@ static CURLcode on_ssl_ctx(CURL *easy, void *ssl_ctx, void *context) {
 }
 
 /* What lies on a connection before anything was asked would pass for the answer: a goodbye of the
- * far end's, such as a 408, or a forged one. HTTP/2 may say what it likes. True: the connection is
- * made unusable, so that libcurl drops it. */
+ * far end's, such as a 408, or a forged one. True: the connection is made unusable, so that libcurl
+ * drops it. */
 static bool is_spoiled(const e2b_http_t *http, int local_port, int remote_port) {
-    long made = 0;
-    struct curl_tlssessioninfo *tls = NULL;
-    curl_easy_getinfo(http->transfer.easy, CURLINFO_NUM_CONNECTS, &made);
-    curl_easy_getinfo(http->transfer.easy, CURLINFO_TLS_SSL_PTR, &tls);
-    if (made > 0 || (tls && e2b_tls_is_http2(tls->internals))) return false;
     int fd = e2b_engine_socket(http->engine, local_port, remote_port);
     return fd >= 0 && e2b_socket_shut_if_readable(fd);
 }
 
-/* Before curl sends the request. When a reused connection dies before the answer begins, curl sends
- * the request again by itself, even a DELETE; only the caller may decide that. */
+/* Before curl sends the request. When a stream was refused, curl sends the request again by itself,
+ * and a curl without RTSP does so when a reused connection dies before the answer begins, even a
+ * DELETE; only the caller may decide that. */
 static int on_request(void *context, char *remote, char *local, int remote_port, int local_port) {
     e2b_http_t *http = context;
     (void)remote, (void)local;
-    if (http->issued && e2b_http_was_sent(http)) return CURL_PREREQFUNC_ABORT;
-    http->spoiled = !http->fresh && is_spoiled(http, local_port, remote_port);
-    if (http->spoiled) return CURL_PREREQFUNC_ABORT;
+    if (http->issued && e2b_http_was_sent(http)) {
+        http->unprocessed = e2b_http2_unprocessed(http, true);
+        return CURL_PREREQFUNC_ABORT;
+    }
+    long made = 0;
+    struct curl_tlssessioninfo *tls = NULL;
+    curl_easy_getinfo(http->transfer.easy, CURLINFO_NUM_CONNECTS, &made);
+    curl_easy_getinfo(http->transfer.easy, CURLINFO_TLS_SSL_PTR, &tls);
+    http->http2 = tls && e2b_tls_is_http2(tls->internals);
+    if (made == 0 && !http->http2) {
+        http->spoiled = is_spoiled(http, local_port, remote_port);
+        if (http->spoiled) return CURL_PREREQFUNC_ABORT;
+    }
     http->issued = true;
-    e2b_engine_connected(http->engine, &http->transfer);
+    http->reused = made == 0;
+    http->local_port = local_port;
+    e2b_engine_connected(http->engine, &http->transfer, http->http2);
+    if (http->http2) {
+        if (made > 0) e2b_goodbye_forget(e2b_engine_hosts(http->engine), local_port);
+        e2b_http2_listen(http);
+    }
     return CURL_PREREQFUNC_OK;
 }
 
 /* ---- life ---- */
 
+/* Whether nothing of it counts as sent, so that it may be sent again: what lay on its connection
+ * was not asked for, the connection was dead before the first byte, or the far end has proven that
+ * it has not looked at it. The last is for a new try only while the body can be had again. */
+static bool may_start_again(const e2b_http_t *http, CURLcode code) {
+    if (http->starts > MAX_RESTARTS) return false;
+    if (http->spoiled) return true;
+    if (http->unprocessed) return !http->on_body || http->body_sent == 0;
+    return code == CURLE_SEND_ERROR && http->issued && http->reused && !e2b_http_was_sent(http);
+}
+
+static bool start_again(e2b_http_t *http) {
+    http->fresh = !http->unprocessed; /* libcurl itself shuns a connection that has refused */
+    e2b_engine_stop(http->engine, &http->transfer);
+    http->issued = http->spoiled = http->unprocessed = http->paused = false;
+    http->body_sent = 0;
+    http->curl_text[0] = '\0';
+    return e2b_http_start(http) == E2B_OK;
+}
+
 static void transfer_done(e2b_transfer_t *transfer, CURLcode code) {
     e2b_http_t *http = (e2b_http_t *)transfer; /* its first member */
     e2b_engine_timer_clear(http->engine, &http->deadline);
     e2b_engine_undefer(http->engine, &http->refused);
-    if (http->spoiled) { /* nothing was sent: on a new connection, then */
-        e2b_engine_stop(http->engine, &http->transfer);
-        http->spoiled = false;
-        http->fresh = true;
-        if (e2b_http_start(http) == E2B_OK) return;
+    if (code != CURLE_OK && http->issued && !http->unprocessed) {
+        http->unprocessed = e2b_http2_unprocessed(http, code == CURLE_SEND_FAIL_REWIND);
+    }
+    if (code != CURLE_OK && may_start_again(http, code)) {
+        if (start_again(http)) return;
         code = CURLE_OUT_OF_MEMORY;
     }
     http->sent = e2b_http_was_sent(http);
@@ -219,7 +253,8 @@ static bool set_request(CURL *easy, const e2b_http_t *http) {
 int e2b_http_start(e2b_http_t *http) {
     /* libcurl would otherwise add "Expect: 100-continue" to larger bodies, and wait for it. */
     bool body = http->body_len > 0 || http->on_body;
-    if (body && !http->fresh && e2b_http_header(http, "Expect:") != E2B_OK) {
+    bool first = http->starts++ == 0;
+    if (body && first && e2b_http_header(http, "Expect:") != E2B_OK) {
         return E2B_ERR_OUT_OF_MEMORY;
     }
     CURL *easy = e2b_engine_prepare(http->engine, &http->transfer);
@@ -247,13 +282,14 @@ int e2b_http_start(e2b_http_t *http) {
     long connect_ms = CONNECT_MS;
     if (http->timeout_ms > 0 && http->timeout_ms < connect_ms) connect_ms = (long)http->timeout_ms;
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
-    /* Without TLS there is no HTTP/2 here; waiting for a first answer to tell would make every
-     * call to a host hang behind one that does. */
-    curl_easy_setopt(easy, CURLOPT_PIPEWAIT, strncmp(http->url.data, "https:", 6) == 0 ? 1L : 0L);
+    curl_easy_setopt(easy, CURLOPT_VERBOSE, 0L);
+    /* Without TLS there is no HTTP/2 here. */
+    bool secure = strncmp(http->url.data, "https:", 6) == 0;
+    http->transfer.host = secure ? e2b_host_key(http->url.data, http->config->proxy) : 0;
     bool timed = http->timeout_ms > 0;
+    if (http->due_ms == 0) http->due_ms = e2b_now_ms() + http->timeout_ms;
     if (!set_request(easy, http) ||
-        (timed && e2b_engine_timer_set(http->engine, &http->deadline,
-                                       e2b_now_ms() + http->timeout_ms) != E2B_OK) ||
+        (timed && e2b_engine_timer_set(http->engine, &http->deadline, http->due_ms) != E2B_OK) ||
         e2b_engine_start(http->engine, &http->transfer) != E2B_OK) {
         e2b_http_stop(http);
         return E2B_ERR_OUT_OF_MEMORY;
@@ -283,6 +319,7 @@ bool e2b_http_was_sent(const e2b_http_t *http) {
     long bytes = 0;
     if (!http->transfer.easy) return http->sent;
     if (!http->issued) return false; /* what went out was for a proxy's tunnel */
+    if (http->unprocessed) return false;
     curl_easy_getinfo(http->transfer.easy, CURLINFO_REQUEST_SIZE, &bytes);
     return bytes > 0 || http->body_sent > 0 || http->status > 0;
 }

@@ -66,7 +66,14 @@ struct e2b_http {
     bool spoiled;           /* the connection held bytes that nobody had asked for */
     bool fresh;             /* not on a connection that was used before */
     size_t body_sent;
-    bool issued; /* curl has begun to send the request */
+    bool issued;      /* curl has begun to send the request */
+    int starts;       /* how often it was started */
+    int64_t due_ms;   /* of the deadline, however often it is started */
+    bool http2;       /* what the connection speaks */
+    bool reused;      /* the connection */
+    int local_port;   /* of the connection */
+    uint32_t stream;  /* of the request on it; 0: not known */
+    bool unprocessed; /* it was sent, but the far end has proven not to have looked at it */
     bool paused;
     e2b_buf_t header_text; /* lines, NUL-separated */
     size_t header_at[E2B_HTTP_HEADERS];

@@ -167,14 +167,17 @@ static void from_curl(e2b_http_t *http, CURLcode code) {
         say_proxy(http, refused);
     } else if (err->code == E2B_OK) { /* else a callback has already said what is wrong */
         int what = code_of(http, code);
-        e2b_err_set(err, what, "%s failed: %s", http->what, words_of_curl(what, http->sent));
+        e2b_err_set(err, what, "%s failed: %s", http->what,
+                    http->unprocessed ? "the far end refused to look at the request"
+                                      : words_of_curl(what, http->sent));
     }
     err->outcome = http->sent ? E2B_OUTCOME_UNKNOWN : E2B_OUTCOME_NOT_SENT;
     bool passing = err->code == E2B_ERR_CONNECTION_LOST || err->code == E2B_ERR_TIMEOUT ||
                    err->code == E2B_ERR_CONNECT_FAILED || err->code == E2B_ERR_DNS_FAILED ||
                    err->code == E2B_ERR_TLS_FAILED ||
                    (err->code == E2B_ERR_PROXY_FAILED && (refused == 0 || refused >= 500));
-    err->retryable = passing && (!http->sent || http->idempotent);
+    bool source_is_used_up = http->on_body && http->body_sent > 0;
+    err->retryable = passing && ((!http->sent && !source_is_used_up) || http->idempotent);
 }
 
 /* ---- HTTP statuses ---- */

@@ -12,8 +12,8 @@ const { isBuiltin } = require('node:module');
 const C_LEVELS = [
   ['err', 'alloc', 'buf', 'base64', 'socket', 'url', 'json', 'config'],
   ['platform', 'platform_epoll', 'platform_kqueue'],
-  ['engine', 'tls'],
-  ['http', 'http_error', 'http_head', 'rpc', 'event'],
+  ['host_memory', 'lane', 'engine', 'tls'],
+  ['http', 'http2', 'http_error', 'http_head', 'rpc', 'event'],
   ['access'],
   ['operation', 'client'],
   ['unary'],

@@ -1,0 +1,59 @@
+/*
+ * http2.c: the two proofs that a request was not processed. A stream that was refused: libcurl
+ * would send it again then, and for no other reason (engine.c sees to that). A goodbye (GOAWAY)
+ * that names an older stream as the last: libcurl says both numbers, but in words alone. Pool
+ * thread. What cannot be understood proves nothing: another libcurl may use other words.
+ */
+#include "http2.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define LINE 128
+
+/* The number after a word of the line; 0 or more, or -1. */
+static long long number_after(const char *line, const char *word) {
+    const char *at = strstr(line, word);
+    if (!at) return -1;
+    at += strlen(word);
+    return *at >= '0' && *at <= '9' ? strtoll(at, NULL, 10) : -1;
+}
+
+/* libcurl tells a goodbye to whichever transfer was reading. */
+static int on_words(CURL *easy, curl_infotype type, char *text, size_t len, void *context) {
+    e2b_http_t *http = context;
+    (void)easy;
+    if (type != CURLINFO_TEXT || len == 0 || (*text != 'U' && *text != 'r' && *text != '['))
+        return 0;
+    char line[LINE];
+    if (len >= sizeof line) len = sizeof line - 1;
+    memcpy(line, text, len);
+    line[len] = '\0';
+    long long stream = number_after(line, "Using Stream ID: ");
+    long long last = strstr(line, "GOAWAY") ? number_after(line, "last_stream=") : -1;
+    if (stream > 0) http->stream = (uint32_t)stream;
+    if (last >= 0) {
+        e2b_goodbye_note(e2b_engine_hosts(http->engine), http->local_port, (uint32_t)last);
+    }
+    return 0;
+}
+
+void e2b_http2_listen(e2b_http_t *http) {
+    http->http2 = true;
+    http->stream = 0;
+    curl_easy_setopt(http->transfer.easy, CURLOPT_DEBUGFUNCTION, on_words);
+    curl_easy_setopt(http->transfer.easy, CURLOPT_DEBUGDATA, http);
+    curl_easy_setopt(http->transfer.easy, CURLOPT_VERBOSE, 1L);
+}
+
+void e2b_http2_enough(e2b_http_t *http) {
+    curl_easy_setopt(http->transfer.easy, CURLOPT_VERBOSE, 0L);
+}
+
+bool e2b_http2_unprocessed(const e2b_http_t *http, bool again) {
+    if (!http->http2 || http->status > 0) return false;
+    /* Whatever else goes wrong is put into words before libcurl thinks of sending it again. */
+    bool wordless = http->curl_text[0] == '\0' || strstr(http->curl_text, "data rewind") != NULL;
+    if (again && wordless && e2b_engine_retries_refused(http->engine)) return true;
+    return e2b_goodbye_before(e2b_engine_hosts(http->engine), http->local_port, http->stream);
+}
