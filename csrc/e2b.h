@@ -118,7 +118,8 @@ int e2b_err_set(e2b_err_t *err, int code, const char *format, ...)
 const char *e2b_err_code_name(int code);
 const char *e2b_err_class_name(int code);
 
-/* Overwrites every occurrence of secret in text with '*'. secret may be NULL or "". */
+/* Overwrites every occurrence of secret in text with '*', also one that was cut at the text's end
+ * and still has 8 characters. secret may be NULL or "". */
 void e2b_err_scrub(char *text, const char *secret);
 
 /* ---- 3. Trust and configuration: made once, shared by many calls --------------------------- */
@@ -215,13 +216,13 @@ typedef struct e2b_tail e2b_tail_t;
 
 /* What a call came to. Borrowed from the op; buffers may be taken out of it (e2b_buf_take). */
 typedef struct e2b_result {
-    e2b_err_t err;        /* err.code is E2B_OK on success */
-    int status;           /* HTTP status of the main answer */
-    e2b_buf_t *body;      /* JSON text, or the bytes of a file */
-    e2b_buf_t *extra;     /* get status: the daemon's metrics; empty when not asked or not had */
-    int extra_code;       /* get status: E2B_OK, or why there are no metrics */
-    char next_token[512]; /* list: "" on the last page */
-    bool already_gone;    /* terminate */
+    e2b_err_t err;          /* err.code is E2B_OK on success */
+    int status;             /* HTTP status of the main answer */
+    e2b_buf_t *body;        /* JSON text, or the bytes of a file */
+    e2b_buf_t *extra;       /* get status: the daemon's metrics; empty when not asked or not had */
+    int extra_code;         /* get status: E2B_OK, or why there are no metrics */
+    const char *next_token; /* list: "" on the last page */
+    bool already_gone;      /* terminate */
     uint32_t pid;
     bool exited;     /* false: a signal, or no end seen */
     int exit_code;   /* when exited */

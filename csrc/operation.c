@@ -134,6 +134,7 @@ e2b_op_t *e2b_op_new(size_t size, const e2b_op_class_t *class, const e2b_call_t 
     }
     op->result.body = &op->body;
     op->result.extra = &op->extra;
+    op->result.next_token = "";
     e2b_err_init(&op->result.err);
     return op;
 }

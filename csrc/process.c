@@ -60,19 +60,31 @@ static void probed(e2b_http_t *http) {
     fail(self, &err);
 }
 
+/* The exchange beside the stream, afresh. Most calls never have one, and it is not small. */
+static bool renew_input(process_op_t *self) {
+    if (self->input)
+        e2b_http_destroy(self->input);
+    else
+        self->input = e2b_malloc(sizeof *self->input);
+    if (!self->input) return false;
+    e2b_http_init(self->input, e2b_client_engine(self->op.client), self->op.config);
+    return true;
+}
+
 static void probe(process_op_t *self, const e2b_err_t *why) {
     self->stream_err = *why;
-    if (self->input_made) e2b_http_destroy(&self->input);
-    e2b_http_init(&self->input, e2b_client_engine(self->op.client), self->op.config);
-    self->input_made = true;
-    self->input.method = "GET";
-    self->input.what = "asking for the sandbox's health";
-    self->input.idempotent = true;
-    self->input.timeout_ms = 5000;
-    self->input.on_done = probed;
-    self->input.context = self;
-    if (e2b_op_daemon(&self->op, &self->input, "/health", NULL, NULL) != E2B_OK ||
-        e2b_http_start(&self->input) != E2B_OK) {
+    if (!renew_input(self)) {
+        fail(self, why);
+        return;
+    }
+    self->input->method = "GET";
+    self->input->what = "asking for the sandbox's health";
+    self->input->idempotent = true;
+    self->input->timeout_ms = 5000;
+    self->input->on_done = probed;
+    self->input->context = self;
+    if (e2b_op_daemon(&self->op, self->input, "/health", NULL, NULL) != E2B_OK ||
+        e2b_http_start(self->input) != E2B_OK) {
         fail(self, why);
     }
 }
@@ -150,29 +162,30 @@ static void send_input(process_op_t *self) {
     if (self->stdin_closed || self->input_busy || self->over || self->ended || op->finished) return;
     size_t chunk = self->stdin_data.len - self->stdin_sent;
     if (chunk > E2B_INPUT_CHUNK) chunk = E2B_INPUT_CHUNK;
-    if (self->input_made) e2b_http_destroy(&self->input);
-    e2b_http_init(&self->input, e2b_client_engine(op->client), op->config);
-    self->input_made = true;
+    if (!renew_input(self)) {
+        e2b_op_fail_memory(op);
+        return;
+    }
     e2b_buf_reset(&self->input_body); /* not op->request, which may still be on its way */
     int code = build_input(self, &self->input_body, chunk);
-    self->input.method = "POST";
-    self->input.what = "writing to the process's stdin";
-    self->input.timeout_ms = op->timeout_ms;
-    self->input.on_done = input_done;
-    self->input.context = self;
+    self->input->method = "POST";
+    self->input->what = "writing to the process's stdin";
+    self->input->timeout_ms = op->timeout_ms;
+    self->input->on_done = input_done;
+    self->input->context = self;
     if (code == E2B_OK) {
         code =
-            e2b_op_daemon(op, &self->input,
+            e2b_op_daemon(op, self->input,
                           chunk > 0 ? "/process.Process/SendInput" : "/process.Process/CloseStdin",
                           "application/json", NULL);
     }
-    if (code == E2B_OK) code = e2b_http_header(&self->input, "Connect-Protocol-Version: 1");
-    self->input.body = self->input_body.data;
-    self->input.body_len = self->input_body.len;
+    if (code == E2B_OK) code = e2b_http_header(self->input, "Connect-Protocol-Version: 1");
+    self->input->body = self->input_body.data;
+    self->input->body_len = self->input_body.len;
     self->stdin_sent += chunk;
     self->stdin_closed = chunk == 0;
     self->input_busy = true;
-    if (code != E2B_OK || e2b_http_start(&self->input) != E2B_OK) e2b_op_fail_memory(op);
+    if (code != E2B_OK || e2b_http_start(self->input) != E2B_OK) e2b_op_fail_memory(op);
 }
 
 /* ---- time ---- */
@@ -324,12 +337,13 @@ static void cancelled(e2b_op_t *op) {
 
 static void stop(e2b_op_t *op) {
     process_op_t *self = (process_op_t *)op;
-    if (self->input_made) e2b_http_stop(&self->input);
+    if (self->input) e2b_http_stop(self->input);
 }
 
 static void destroy(e2b_op_t *op) {
     process_op_t *self = (process_op_t *)op;
-    if (self->input_made) e2b_http_destroy(&self->input);
+    if (self->input) e2b_http_destroy(self->input);
+    e2b_free(self->input);
     e2b_buf_destroy(&self->input_body);
     e2b_rpc_decoder_destroy(&self->decoder);
     e2b_buf_destroy(&self->scratch);

@@ -29,9 +29,10 @@ typedef struct process_op {
 
     e2b_rpc_decoder_t decoder;
     e2b_buf_t scratch; /* one event's decoded bytes */
-    e2b_http_t input;  /* SendInput and CloseStdin beside the stream; the probe after it */
+    e2b_http_t
+        *input; /* SendInput and CloseStdin beside the stream, the probe after it; else NULL */
     e2b_buf_t input_body;
-    bool input_made, input_busy;
+    bool input_busy;
     bool over;        /* the stream has ended: nothing is written any more */
     bool ended;       /* the end event was seen */
     bool closed_well; /* and the end envelope without an error */
