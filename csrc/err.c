@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define TELLING 8 /* characters of a secret at the end of a text, which may have been cut there */
+
 void e2b_err_init(e2b_err_t *err) {
     memset(err, 0, sizeof *err);
     err->outcome = E2B_OUTCOME_NOT_SENT;
@@ -25,6 +27,12 @@ static void drop_cut_character(char *text, size_t len) {
     if (len - (start - 1) < whole) text[start - 1] = '\0';
 }
 
+/* Texts of the far end must not command a terminal, or begin a line of a log. */
+static void drop_controls(char *text) {
+    for (; *text; text++)
+        if ((unsigned char)*text < ' ' || *text == 127) *text = ' ';
+}
+
 int e2b_err_set(e2b_err_t *err, int code, const char *format, ...) {
     if (err == NULL) return code;
     char message[sizeof err->message]; /* an argument may point into err */
@@ -36,6 +44,7 @@ int e2b_err_set(e2b_err_t *err, int code, const char *format, ...) {
         message[0] = '\0';
     else if ((size_t)length >= sizeof message)
         drop_cut_character(message, sizeof message - 1);
+    drop_controls(message);
     err->code = code;
     memcpy(err->message, message, strlen(message) + 1);
     return code;
@@ -69,10 +78,12 @@ void e2b_err_scrub(char *text, const char *secret) {
     if (text == NULL || secret == NULL || secret[0] == '\0') return;
     /* A byte is overwritten only after every match that begins there was looked for, so that
      * overlapping occurrences disappear as well. */
-    size_t secret_len = strlen(secret);
+    size_t secret_len = strlen(secret), text_len = strlen(text);
     size_t stars = 0;
-    for (size_t i = 0; text[i] != '\0'; i++) {
-        if (text[i] == secret[0] && strncmp(text + i, secret, secret_len) == 0) stars = secret_len;
+    for (size_t i = 0; i < text_len; i++) {
+        size_t left = text_len - i, same = left < secret_len ? left : secret_len;
+        bool telling = same == secret_len || same >= TELLING;
+        if (telling && memcmp(text + i, secret, same) == 0) stars = same;
         if (stars > 0) {
             text[i] = '*';
             stars--;

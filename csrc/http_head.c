@@ -31,9 +31,9 @@ static void copy_text(char *to, size_t size, const char *from, size_t len) {
     to[len] = '\0';
 }
 
-static int64_t at_most_a_day(int64_t wait_ms) {
-    const int64_t day_ms = (int64_t)E2B_MAX_TIMEOUT_S * 1000;
-    return wait_ms < 0 ? 0 : wait_ms < day_ms ? wait_ms : day_ms;
+/* Bounded as seconds: a date of a far year is more milliseconds than there are numbers for. */
+static int64_t at_most_a_day(int64_t wait_s) {
+    return 1000 * (wait_s < 0 ? 0 : wait_s < E2B_MAX_TIMEOUT_S ? wait_s : E2B_MAX_TIMEOUT_S);
 }
 
 /* Whole seconds, or an HTTP date. Never more than a day: a sandbox does not live longer. */
@@ -45,11 +45,11 @@ static int64_t parse_retry_after(const char *value, size_t len) {
         int64_t seconds = 0;
         for (size_t i = 0; i < len && seconds < 1000000; i++)
             seconds = seconds * 10 + (text[i] - '0');
-        return at_most_a_day(seconds * 1000);
+        return at_most_a_day(seconds);
     }
     time_t when = curl_getdate(text, NULL);
     if (when < 0) return -1;
-    return at_most_a_day((int64_t)when * 1000 - e2b_wall_ms());
+    return at_most_a_day((int64_t)when - e2b_wall_ms() / 1000);
 }
 
 static void status_line(e2b_http_t *http, const char *line, size_t len) {

@@ -103,6 +103,8 @@ static int on_frame(void *context, uint8_t flags, const char *data, size_t len, 
     process_op_t *self = context;
     if (!(flags & E2B_RPC_END)) return take_event(self, data, len, err);
     self->closed_well = e2b_rpc_end_parse(data, len, &self->stream_err) == E2B_OK;
+    e2b_err_scrub(self->stream_err.message, self->op.credentials->token);
+    e2b_err_scrub(self->stream_err.server_code, self->op.credentials->token);
     return E2B_OK;
 }
 

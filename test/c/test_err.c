@@ -114,6 +114,21 @@ TEST("scrubbing leaves nothing of occurrences that overlap") {
     scrubbed("xabababax", "aba", "x*******x");
 }
 
+TEST("scrubbing overwrites what is left of a secret that was cut with the text") {
+    scrubbed("key e2b_0123", "e2b_0123456789", "key ********");
+    scrubbed("key e2b_012", "e2b_0123456789", "key e2b_012");
+    scrubbed("e2b_01234", "e2b_0123456789", "*********");
+    scrubbed("e2b_0123 and", "e2b_0123456789", "e2b_0123 and");
+}
+
+TEST("a message has no control characters") {
+    e2b_err_t err;
+    e2b_err_init(&err);
+    e2b_err_set(&err, E2B_ERR_NOT_FOUND, "a%sb", "\x1b[31m\r\n\x7f\t\xc3\xa9");
+    CHECK_STR(err.message, "a [31m    \xc3\xa9"
+                           "b");
+}
+
 TEST("there is nothing to scrub without a secret or a text") {
     scrubbed("text", NULL, "text");
     scrubbed("text", "", "text");

@@ -216,4 +216,21 @@ TEST("a start that is refused over HTTP was rejected, one that gets no answer is
     drive_end(&drive);
 }
 
+TEST("a daemon's error that holds its token is told without it") {
+    drive_t drive;
+    drive_init(&drive);
+    drive_known(&drive);
+    far_answer_t *answer = far_on(drive.far, START);
+    far_stream(answer);
+    far_frame(answer, 0, START_EVENT);
+    far_frame(answer, 2,
+              "{\"error\":{\"code\":\"internal\",\"message\":\"you sent " TOKEN ", no\"}}");
+    far_last(answer);
+    e2b_result_t *result = drive_run(&drive, drive_exec(&drive, &plain));
+    CHECK_INT(result->err.code, E2B_ERR_SERVER_ERROR);
+    CHECK(strstr(result->err.message, "you sent *") != NULL);
+    CHECK(strstr(result->err.message, TOKEN) == NULL);
+    drive_end(&drive);
+}
+
 TEST_MAIN
