@@ -70,7 +70,7 @@ async function measureAll(values) {
   try {
     const cases = [];
     for (const plan of plans(values)) {
-      console.error(`${plan.name}: ${plan.rounds} rounds of ${plan.calls}`);
+      console.error(`${plan.name}: ${plan.calls}, in ${plan.rounds} round(s) for each client`);
       const measured = await measureCase(stub, plan);
       const serverIsFaster = Object.values(measured.clients).every(
         ({ serverCpuUs, cpuUs }) => serverCpuUs < cpuUs,

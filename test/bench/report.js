@@ -31,8 +31,8 @@ function caseRow({ name, clients, ratio, target, met }) {
   ];
 }
 
-function loadRow({ name, ms, targetMs, met }) {
-  return [name, ms.toFixed(2), verdict(met, `< ${targetMs} ms`)];
+function loadRow({ name, ms, cpuMs, targetMs, met }) {
+  return [name, ms.toFixed(1), cpuMs.toFixed(1), verdict(met, `< ${targetMs} ms`)];
 }
 
 /** @returns {string} */
@@ -51,7 +51,7 @@ function report({ machine, cases, loads }) {
     '',
     table(caseHead, cases.map(caseRow)),
     '',
-    table(['loading', 'ms', 'target'], loads.map(loadRow)),
+    table(['loading', 'ms', 'CPU ms', 'target'], loads.map(loadRow)),
     '',
     ...operations.map((name) => `${name}: ${OPERATIONS[name].says}`),
     'User and system time of the client process, all its threads; medians of rounds in processes of their own, clients in turn.',
