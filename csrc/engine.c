@@ -20,6 +20,7 @@
 #define EASY_POOL 256         /* handles kept for reuse; each idle one costs about 5 KB */
 #define MAX_IDLE_S 55L        /* below the 60 s at which common load balancers hang up */
 #define SHARED_CONNECTIONS 10 /* to one host over HTTP/2: a thousand streams and more */
+#define VOID_MS 60000         /* no far end is that silent: daemons are asked for signs of life */
 #define LOOK_MS 500           /* between looks at connections that are being made */
 
 enum { WIDE, NARROW, LANES };
@@ -27,8 +28,7 @@ enum { WIDE, NARROW, LANES };
 struct e2b_engine {
     e2b_lane_t lanes[LANES]; /* the poll set of the narrow one is in that of the wide one */
     CURLSH *shared;          /* idle connections and addresses */
-    e2b_timer_t **heap;
-    size_t heap_len, heap_cap;
+    e2b_timers_t timers;
     e2b_deferred_t *deferred_first, **deferred_last;
     CURL *idle[EASY_POOL];
     int idle_len;
@@ -95,7 +95,7 @@ void e2b_engine_free(e2b_engine_t *engine) {
     while (engine->idle_len > 0) curl_easy_cleanup(engine->idle[--engine->idle_len]);
     for (int i = 0; i < LANES; i++) e2b_lane_destroy(&engine->lanes[i]);
     curl_share_cleanup(engine->shared);
-    e2b_free(engine->heap);
+    e2b_timers_destroy(&engine->timers);
     e2b_free(engine);
 }
 
@@ -108,6 +108,11 @@ int e2b_engine_socket(const e2b_engine_t *engine, int local_port, int remote_por
     bool right =
         e2b_socket_port(fd, false) == local_port && e2b_socket_port(fd, true) == remote_port;
     return right ? fd : -1;
+}
+
+void e2b_engine_shut_void(e2b_engine_t *engine, int local_port, int remote_port) {
+    int fd = e2b_engine_socket(engine, local_port, remote_port);
+    if (fd >= 0 && e2b_socket_silent_ms(fd) >= VOID_MS) e2b_socket_shut(fd);
 }
 
 /* ---- transfers ---- */
@@ -175,6 +180,7 @@ static void connected(e2b_engine_t *engine, e2b_transfer_t *transfer) {
 
 void e2b_engine_connected(e2b_engine_t *engine, e2b_transfer_t *transfer, bool http2) {
     connected(engine, transfer);
+    transfer->http2 = http2;
     if (transfer->host == 0) return;
     e2b_host_spoke(&engine->hosts, transfer->host, http2);
     if (!http2 && transfer->lane == &engine->lanes[NARROW]) {
@@ -213,9 +219,24 @@ bool e2b_engine_retries_refused(const e2b_engine_t *engine) {
     return engine->retries_refused;
 }
 
+/* Of a stream of HTTP/2 that ends early libcurl 7.88 leaves the far end uninformed until something
+ * else goes out on the connection. A neighbour that is unpaused sends what is left over; where
+ * there is none, the connection itself is the message, as with HTTP/1.1. */
+static void tell_far_end(e2b_engine_t *engine, const e2b_transfer_t *transfer) {
+    for (e2b_transfer_t *t = engine->started; t; t = t->next) {
+        if (t->connecting || t->local_port != transfer->local_port) continue;
+        curl_easy_pause(t->easy, CURLPAUSE_RECV);
+        e2b_engine_unpause(engine, t);
+        return;
+    }
+    int fd = e2b_engine_socket(engine, transfer->local_port, transfer->remote_port);
+    if (fd >= 0) e2b_socket_shut(fd);
+}
+
 void e2b_engine_stop(e2b_engine_t *engine, e2b_transfer_t *transfer) {
     CURL *easy = transfer->easy;
     if (!easy) return;
+    bool early = transfer->lane && transfer->http2 && !transfer->over;
     transfer->easy = NULL;
     connected(engine, transfer);
     e2b_engine_undefer(engine, &transfer->broken);
@@ -226,11 +247,12 @@ void e2b_engine_stop(e2b_engine_t *engine, e2b_transfer_t *transfer) {
     if (transfer->lane && transfer->lane->multi) {
         curl_multi_remove_handle(transfer->lane->multi, easy);
     }
+    if (early) tell_far_end(engine, transfer);
     transfer->lane = NULL;
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, NULL);
     /* One that has failed may remember it: 7.88 counts tries, and wants to rewind, for ever. */
     bool good = transfer->whole;
-    transfer->whole = false;
+    transfer->whole = transfer->over = transfer->http2 = false;
     if (good && engine->idle_len < EASY_POOL) {
         engine->idle[engine->idle_len++] = easy;
     } else {
@@ -256,6 +278,7 @@ static bool deliver_finished(e2b_lane_t *lane) {
         e2b_transfer_t *transfer = NULL;
         CURLcode code = m->data.result; /* m is gone once the handle is removed */
         curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
+        transfer->over = true;
         transfer->whole = code == CURLE_OK;
         transfer->on_done(transfer, code);
         any = true;
@@ -263,76 +286,19 @@ static bool deliver_finished(e2b_lane_t *lane) {
     return any;
 }
 
-/* ---- timers: a binary heap by due time ---- */
-
-static void heap_place(e2b_engine_t *engine, size_t index, e2b_timer_t *timer) {
-    engine->heap[index] = timer;
-    timer->slot = index + 1;
-}
-
-static void heap_up(e2b_engine_t *engine, size_t index) {
-    e2b_timer_t *timer = engine->heap[index];
-    for (size_t parent; index > 0; index = parent) {
-        parent = (index - 1) / 2;
-        if (engine->heap[parent]->due_ms <= timer->due_ms) break;
-        heap_place(engine, index, engine->heap[parent]);
-    }
-    heap_place(engine, index, timer);
-}
-
-static void heap_down(e2b_engine_t *engine, size_t index) {
-    e2b_timer_t *timer = engine->heap[index];
-    for (size_t child; (child = 2 * index + 1) < engine->heap_len; index = child) {
-        if (child + 1 < engine->heap_len &&
-            engine->heap[child + 1]->due_ms < engine->heap[child]->due_ms) {
-            child++;
-        }
-        if (engine->heap[child]->due_ms >= timer->due_ms) break;
-        heap_place(engine, index, engine->heap[child]);
-    }
-    heap_place(engine, index, timer);
-}
+/* ---- time ---- */
 
 int e2b_engine_timer_set(e2b_engine_t *engine, e2b_timer_t *timer, int64_t due_ms) {
-    e2b_engine_timer_clear(engine, timer);
-    if (engine->heap_len == engine->heap_cap) {
-        size_t cap = engine->heap_cap ? engine->heap_cap * 2 : 64;
-        e2b_timer_t **heap = e2b_realloc(engine->heap, cap * sizeof *heap);
-        if (!heap) return E2B_ERR_OUT_OF_MEMORY;
-        engine->heap = heap;
-        engine->heap_cap = cap;
-    }
-    timer->due_ms = due_ms;
-    heap_place(engine, engine->heap_len++, timer);
-    heap_up(engine, engine->heap_len - 1);
-    return E2B_OK;
+    return e2b_timers_set(&engine->timers, timer, due_ms);
 }
 
 void e2b_engine_timer_clear(e2b_engine_t *engine, e2b_timer_t *timer) {
-    if (timer->slot == 0) return;
-    size_t index = timer->slot - 1;
-    timer->slot = 0;
-    e2b_timer_t *last = engine->heap[--engine->heap_len];
-    if (last == timer) return;
-    heap_place(engine, index, last);
-    heap_up(engine, index);
-    heap_down(engine, last->slot - 1);
-}
-
-static bool fire_timers(e2b_engine_t *engine, int64_t now_ms) {
-    bool any = false;
-    while (engine->heap_len > 0 && engine->heap[0]->due_ms <= now_ms) {
-        e2b_timer_t *timer = engine->heap[0];
-        e2b_engine_timer_clear(engine, timer);
-        timer->fire(timer);
-        any = true;
-    }
-    return any;
+    e2b_timers_clear(&engine->timers, timer);
 }
 
 int64_t e2b_engine_timeout_ms(const e2b_engine_t *engine) {
     if (engine->deferred_first) return 0;
-    int64_t due = engine->heap_len > 0 ? engine->heap[0]->due_ms : -1;
+    int64_t due = e2b_timers_next(&engine->timers);
     for (int i = 0; i < LANES; i++) {
         int64_t of_lane = engine->lanes[i].due_ms;
         if (of_lane >= 0 && (due < 0 || of_lane < due)) due = of_lane;
@@ -401,7 +367,7 @@ bool e2b_engine_turn(e2b_engine_t *engine) {
     int64_t now = e2b_now_ms();
     for (int i = 0; i < LANES; i++) any = e2b_lane_due(&engine->lanes[i], now) || any;
     renew_unsound(engine);
-    any = fire_timers(engine, now) || any;
+    any = e2b_timers_fire(&engine->timers, now) || any;
     renew_unsound(engine);
     for (int i = 0; i < LANES; i++) any = deliver_finished(&engine->lanes[i]) || any;
     return run_deferred(engine) || any;

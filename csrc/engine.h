@@ -17,6 +17,7 @@
 #include "e2b.h"
 #include "host_memory.h"
 #include "lane.h"
+#include "timers.h"
 
 typedef struct e2b_engine e2b_engine_t;
 
@@ -30,20 +31,17 @@ typedef struct e2b_deferred {
 typedef struct e2b_transfer {
     CURL *easy; /* NULL when idle */
     void (*on_done)(struct e2b_transfer *transfer, CURLcode code);
-    uint64_t host;    /* e2b_host_key, of a far end that may speak HTTP/2; 0: it does not */
-    e2b_lane_t *lane; /* private, as all below */
+    uint64_t host; /* e2b_host_key, of a far end that may speak HTTP/2; 0: it does not */
+    int local_port, remote_port;          /* of its connection, once it has one */
+    e2b_lane_t *lane;                     /* private, as all below */
     struct e2b_transfer *previous, *next; /* those that are under way */
     bool connecting;                      /* has no connection yet */
-    bool whole;                           /* libcurl has done all of it */
+    bool http2;                           /* so its connection speaks */
+    bool over;                            /* libcurl is done with it */
+    bool whole;                           /* and all was well */
     e2b_deferred_t broken;                /* it failed when it was unpaused */
     CURLcode broken_code;
 } e2b_transfer_t;
-
-typedef struct e2b_timer {
-    int64_t due_ms;
-    size_t slot; /* place in the heap + 1; 0 when not set */
-    void (*fire)(struct e2b_timer *timer);
-} e2b_timer_t;
 
 int e2b_engine_create(e2b_engine_t **out);
 void e2b_engine_free(e2b_engine_t *engine); /* every transfer must have been stopped */
@@ -69,6 +67,10 @@ bool e2b_engine_retries_refused(const e2b_engine_t *engine);
 /* Ends the transfer (also one that was only prepared) and takes the handle back; on_done is not
  * called. Fine when idle. Never from a curl callback. */
 void e2b_engine_stop(e2b_engine_t *engine, e2b_transfer_t *transfer);
+
+/* Nothing has come for a transfer in time, over HTTP/2. Once it has been stopped, its connection is
+ * shut if nothing came for anybody, so that nobody else is sent into the void. */
+void e2b_engine_shut_void(e2b_engine_t *engine, int local_port, int remote_port);
 
 /* The socket of a connection that is in curl's hands; -1: not known. Borrowed from curl. */
 int e2b_engine_socket(const e2b_engine_t *engine, int local_port, int remote_port);

@@ -126,7 +126,8 @@ static int on_request(void *context, char *remote, char *local, int remote_port,
     }
     http->issued = true;
     http->reused = made == 0;
-    http->local_port = local_port;
+    http->transfer.local_port = local_port;
+    http->transfer.remote_port = remote_port;
     e2b_engine_connected(http->engine, &http->transfer, http->http2);
     if (http->http2) {
         if (made > 0) e2b_goodbye_forget(e2b_engine_hosts(http->engine), local_port);
@@ -150,7 +151,7 @@ static bool may_start_again(const e2b_http_t *http, CURLcode code) {
 static bool start_again(e2b_http_t *http) {
     http->fresh = !http->unprocessed; /* libcurl itself shuns a connection that has refused */
     e2b_engine_stop(http->engine, &http->transfer);
-    http->issued = http->spoiled = http->unprocessed = http->paused = false;
+    http->issued = http->spoiled = http->unprocessed = http->paused = http->http2 = false;
     http->body_sent = 0;
     http->curl_text[0] = '\0';
     return e2b_http_start(http) == E2B_OK;
@@ -176,7 +177,11 @@ static void transfer_done(e2b_transfer_t *transfer, CURLcode code) {
 /* Not left to libcurl, which forgets to wake a transfer for which it had no memory. */
 static void too_late(e2b_timer_t *deadline) {
     e2b_http_t *http = (e2b_http_t *)((char *)deadline - offsetof(e2b_http_t, deadline));
+    e2b_engine_t *engine = http->engine;
+    bool waited = http->http2 && http->issued && http->status == 0;
+    int local_port = http->transfer.local_port, remote_port = http->transfer.remote_port;
     transfer_done(&http->transfer, CURLE_OPERATION_TIMEDOUT);
+    if (waited) e2b_engine_shut_void(engine, local_port, remote_port);
 }
 
 void e2b_http_init(e2b_http_t *http, e2b_engine_t *engine, const e2b_config_t *config) {

@@ -71,7 +71,6 @@ struct e2b_http {
     int64_t due_ms;   /* of the deadline, however often it is started */
     bool http2;       /* what the connection speaks */
     bool reused;      /* the connection */
-    int local_port;   /* of the connection */
     uint32_t stream;  /* of the request on it; 0: not known */
     bool unprocessed; /* it was sent, but the far end has proven not to have looked at it */
     bool paused;

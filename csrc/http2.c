@@ -33,7 +33,7 @@ static int on_words(CURL *easy, curl_infotype type, char *text, size_t len, void
     long long last = strstr(line, "GOAWAY") ? number_after(line, "last_stream=") : -1;
     if (stream > 0) http->stream = (uint32_t)stream;
     if (last >= 0) {
-        e2b_goodbye_note(e2b_engine_hosts(http->engine), http->local_port, (uint32_t)last);
+        e2b_goodbye_note(e2b_engine_hosts(http->engine), http->transfer.local_port, (uint32_t)last);
     }
     return 0;
 }
@@ -55,5 +55,6 @@ bool e2b_http2_unprocessed(const e2b_http_t *http, bool again) {
     /* Whatever else goes wrong is put into words before libcurl thinks of sending it again. */
     bool wordless = http->curl_text[0] == '\0' || strstr(http->curl_text, "data rewind") != NULL;
     if (again && wordless && e2b_engine_retries_refused(http->engine)) return true;
-    return e2b_goodbye_before(e2b_engine_hosts(http->engine), http->local_port, http->stream);
+    return e2b_goodbye_before(e2b_engine_hosts(http->engine), http->transfer.local_port,
+                              http->stream);
 }

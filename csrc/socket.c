@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #define MAX_LOOKS 64 /* of 4 KB: what is left lies behind a shut socket */
@@ -27,4 +28,19 @@ bool e2b_socket_shut_if_readable(int fd) {
     shutdown(fd, SHUT_RDWR);
     for (int i = 0; n > 0 && i < MAX_LOOKS; i++) n = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
     return true;
+}
+
+int64_t e2b_socket_silent_ms(int fd) {
+#ifdef __linux__
+    struct tcp_info info;
+    socklen_t len = sizeof info;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0) return info.tcpi_last_data_recv;
+#else
+    (void)fd;
+#endif
+    return 0;
+}
+
+void e2b_socket_shut(int fd) {
+    shutdown(fd, SHUT_RDWR);
 }

@@ -6,6 +6,7 @@
 #define E2B_SOCKET_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* The port of its own end, or of the other one; -1: it is no internet socket. */
 int e2b_socket_port(int fd, bool remote);
@@ -13,5 +14,11 @@ int e2b_socket_port(int fd, bool remote);
 /* True when something lies there to be read, or it is broken: it is then shut and emptied, so that
  * whoever looks at it next finds its end. Never waits. */
 bool e2b_socket_shut_if_readable(int fd);
+
+/* Milliseconds since anything came; 0 where the system does not tell. */
+int64_t e2b_socket_silent_ms(int fd);
+
+/* Nothing comes or goes any more: libcurl finds it dead. */
+void e2b_socket_shut(int fd);
 
 #endif
