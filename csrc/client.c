@@ -29,12 +29,15 @@ struct e2b_client {
     e2b_op_t *all;            /* accepted by a step and not yet given back */
     e2b_op_t *news_first, **news_last;
     size_t waiting; /* ops with waits_for_idle */
+    size_t unread;  /* bytes of all streams that their readers have not acknowledged */
+    size_t unread_mark;
 };
 
 int e2b_client_create(e2b_client_t **out) {
     *out = NULL;
     e2b_client_t *client = e2b_calloc(1, sizeof *client);
     if (!client) return E2B_ERR_OUT_OF_MEMORY;
+    client->unread_mark = E2B_STREAMS_MARK;
     client->news_last = &client->news_first;
     client->asked_last = &client->asked_first;
     if (pthread_mutex_init(&client->lock, NULL) != 0) {
@@ -210,7 +213,7 @@ static void run_commands(e2b_client_t *client, e2b_op_t *op, unsigned what) {
     if (what & ASK_END) {
         cancel(op, (what & ASK_DETACH) != 0);
     } else if (what & ASK_ACK) {
-        op->unread = op->stream[0].len + op->stream[1].len;
+        e2b_op_set_unread(op, op->stream[0].len + op->stream[1].len);
         e2b_http_resume(&op->http);
     } else if (what & ASK_FED) {
         e2b_http_resume(&op->http);
@@ -224,6 +227,24 @@ static bool drain(e2b_client_t *client) {
         run_commands(client, op, what);
     }
     return any;
+}
+
+/* ---- back-pressure ---- */
+
+/* Each stream has its share, however much the others hold: were it held back with less, nobody
+ * might ever acknowledge anything for it. */
+bool e2b_op_is_full(const e2b_op_t *op) {
+    return op->unread >= E2B_STREAM_MARK ||
+           (op->unread >= E2B_STREAM_SHARE && op->client->unread >= op->client->unread_mark);
+}
+
+void e2b_client_limit_streams(e2b_client_t *client, size_t bytes) {
+    client->unread_mark = bytes;
+}
+
+void e2b_op_set_unread(e2b_op_t *op, size_t unread) {
+    op->client->unread = op->client->unread - op->unread + unread;
+    op->unread = unread;
 }
 
 /* ---- steps ---- */

@@ -25,6 +25,8 @@
 #define E2B_DEFAULT_MAX_OUTPUT (16u * 1024 * 1024) /* tail kept of stdout and of stderr */
 #define E2B_FEED_MAX (1024u * 1024)   /* bytes of an upload's body that lie here to be sent */
 #define E2B_STREAM_MARK (256u * 1024) /* undelivered bytes at which a stream pauses */
+#define E2B_STREAMS_MARK (64u * 1024 * 1024) /* of all streams: those above their share pause */
+#define E2B_STREAM_SHARE (64u * 1024)
 #define E2B_DEFAULT_REQUEST_TIMEOUT_MS 60000 /* as the official client */
 #define E2B_MAX_CALLS 65536                  /* calls in flight; one past it is refused */
 
@@ -194,6 +196,9 @@ void e2b_client_ack(e2b_client_t *client, uint64_t id);
  * waiting: bytes that lie here now; E2B_NEWS_DRAINED says that they are gone. Loop thread. */
 int e2b_client_feed(e2b_client_t *client, uint64_t id, e2b_bytes_t bytes, bool end,
                     size_t *waiting);
+
+/* Instead of E2B_STREAMS_MARK. Before the first step. */
+void e2b_client_limit_streams(e2b_client_t *client, size_t bytes);
 
 /* Pool thread: everything that can be done without waiting, for about budget_us at most. */
 void e2b_client_step(e2b_client_t *client, int64_t budget_us);

@@ -329,6 +329,7 @@ void e2b_op_tell(e2b_op_t *op, unsigned news) {
 void e2b_op_finish(e2b_op_t *op) {
     if (op->finished) return;
     detach(op);
+    e2b_op_set_unread(op, 0);
     op->finished = true;
     e2b_op_tell(op, E2B_NEWS_DONE);
     e2b_client_ended(op->client, op);

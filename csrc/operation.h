@@ -54,8 +54,8 @@ struct e2b_op {
     bool began;          /* something was done there: a lost call was interrupted, not unknown */
     bool waits_for_idle; /* wants to advance when another call to its sandbox ends */
     e2b_feed_t *feed;    /* of an upload whose bytes come piece by piece; else NULL */
-    size_t unread;       /* bytes for the reader that he has not acknowledged */
-    unsigned asked;      /* commands of the loop thread; the client's, under its lock */
+    size_t unread;  /* bytes for the reader that he has not acknowledged: by e2b_op_set_unread */
+    unsigned asked; /* commands of the loop thread; the client's, under its lock */
     struct e2b_op *next_asked, *next_news, *next_in_table, *previous, *next;
     e2b_buf_t body, extra, stream[2];
     e2b_tail_t tail[2];
@@ -98,6 +98,10 @@ void e2b_op_tell(e2b_op_t *op, unsigned news);        /* for the loop thread */
 void e2b_op_finish(e2b_op_t *op);                     /* done as result.err says */
 void e2b_op_fail(e2b_op_t *op, const e2b_err_t *err); /* done with that */
 void e2b_op_fail_memory(e2b_op_t *op);
+
+/* Its reader, or the readers of all streams together, have enough: it has to pause. */
+bool e2b_op_is_full(const e2b_op_t *op);
+void e2b_op_set_unread(e2b_op_t *op, size_t unread);
 
 /* client.c */
 e2b_engine_t *e2b_client_engine(e2b_client_t *client);

@@ -238,7 +238,7 @@ static void time_passed(process_op_t *self) {
         if (!self->killing) {
             e2b_process_kill(self);
             self->killing = true;
-            op->unread = 0; /* whoever does not read must not hold up the end */
+            e2b_op_set_unread(op, 0); /* whoever does not read must not hold up the end */
             e2b_http_resume(&op->http);
         }
     } else if (op->http.paused) {

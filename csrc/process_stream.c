@@ -48,7 +48,7 @@ static int take_output(process_op_t *self, int which, const e2b_event_t *event, 
     if (code == E2B_OK && self->keep) code = e2b_tail_append(&op->tail[which], data, len);
     if (code == E2B_OK && self->stream && len > 0) {
         code = e2b_buf_append(&op->stream[which], data, len);
-        op->unread += len;
+        e2b_op_set_unread(op, op->unread + len);
         if (code == E2B_OK) e2b_op_tell(op, E2B_NEWS_OUTPUT);
     }
     if (code == E2B_OK) return E2B_OK;
@@ -110,7 +110,7 @@ static int on_frame(void *context, uint8_t flags, const char *data, size_t len, 
 
 int e2b_process_data(e2b_http_t *http, const char *data, size_t len) {
     process_op_t *self = http->context;
-    if (self->stream && self->op.unread >= E2B_STREAM_MARK) return E2B_HTTP_PAUSE;
+    if (self->stream && e2b_op_is_full(&self->op)) return E2B_HTTP_PAUSE;
     self->heard_at_ms = e2b_now_ms();
     return e2b_rpc_decoder_feed(&self->decoder, data, len, on_frame, self, &http->err);
 }

@@ -32,7 +32,7 @@ typedef struct transfer_op {
 static int on_data(e2b_http_t *http, const char *data, size_t len) {
     transfer_op_t *self = http->context;
     e2b_op_t *op = &self->op;
-    if (op->unread >= E2B_STREAM_MARK) return E2B_HTTP_PAUSE;
+    if (e2b_op_is_full(op)) return E2B_HTTP_PAUSE;
     self->moved_at_ms = e2b_now_ms();
     if (self->offset > 0 && http->status != 206) {
         return e2b_err_set(&http->err, E2B_ERR_BAD_RESPONSE,
@@ -41,7 +41,7 @@ static int on_data(e2b_http_t *http, const char *data, size_t len) {
     }
     int code = e2b_buf_append(&op->stream[0], data, len);
     if (code != E2B_OK) return e2b_err_set(&http->err, code, "%s: out of memory", op->class->what);
-    op->unread += len;
+    e2b_op_set_unread(op, op->unread + len);
     if (!op->began) e2b_op_tell(op, E2B_NEWS_STARTED);
     op->began = true;
     e2b_op_tell(op, E2B_NEWS_OUTPUT);

@@ -188,6 +188,16 @@ static void much_output(far_answer_t *answer) {
     free(bytes);
 }
 
+/* Steps until nothing comes any more: the sockets are full and nobody reads them. */
+static void settle(drive_t *drive) {
+    for (int quiet = 0; quiet < 20;) {
+        struct pollfd ready = {.fd = e2b_client_fd(drive->client), .events = POLLIN};
+        quiet = poll(&ready, 1, 0) == 0 ? quiet + 1 : 0;
+        e2b_client_step(drive->client, 1000);
+        drive_take(drive);
+    }
+}
+
 static const e2b_exec_args_t streaming = {.command = "yes", .timeout_s = 60, .stream = true};
 
 TEST("a reader who does not acknowledge is given no more than the mark, then all of it") {
@@ -204,13 +214,7 @@ TEST("a reader who does not acknowledge is given no more than the mark, then all
     drive.ack = false;
     uint64_t id = drive_submit(&drive, drive_exec(&drive, &streaming));
     DRIVE_UNTIL(&drive, drive.out[0].len >= E2B_STREAM_MARK);
-    /* Quiet now, however often one steps: the sockets are full and nobody reads them. */
-    for (int quiet = 0; quiet < 20;) {
-        struct pollfd ready = {.fd = e2b_client_fd(drive.client), .events = POLLIN};
-        quiet = poll(&ready, 1, 0) == 0 ? quiet + 1 : 0;
-        e2b_client_step(drive.client, 1000);
-        drive_take(&drive);
-    }
+    settle(&drive);
     CHECK(drive.out[0].len < E2B_STREAM_MARK + 2 * PIECE);
     CHECK(drive_done(&drive, id) == NULL);
     size_t before = drive.out[0].len;
@@ -221,6 +225,34 @@ TEST("a reader who does not acknowledge is given no more than the mark, then all
     e2b_client_ack(drive.client, id);
     CHECK_INT(drive_wait(&drive, id)->err.code, E2B_OK);
     CHECK_INT(drive.out[0].len, PIECE * PIECES);
+    drive_end(&drive);
+}
+
+TEST("streams whose readers do not acknowledge share one bound, and none of them starves") {
+    enum { STREAMS = 6 };
+    drive_t drive;
+    drive_init(&drive);
+    drive_known(&drive);
+    e2b_client_limit_streams(drive.client, 2 * E2B_STREAM_SHARE);
+    uint64_t ids[STREAMS];
+    for (int i = 0; i < STREAMS; i++) {
+        far_answer_t *answer = far_on(drive.far, START);
+        far_stream(answer);
+        far_frame(answer, 0, START_EVENT);
+        much_output(answer);
+        far_frame(answer, 0, END_EVENT);
+        far_frame(answer, E2B_RPC_END, EMPTY_END);
+        far_last(answer);
+    }
+    drive.ack = false;
+    for (int i = 0; i < STREAMS; i++) ids[i] = drive_submit(&drive, drive_exec(&drive, &streaming));
+    DRIVE_UNTIL(&drive, drive.out[0].len >= STREAMS * E2B_STREAM_SHARE);
+    settle(&drive);
+    CHECK(drive.out[0].len < STREAMS * (E2B_STREAM_SHARE + 2 * PIECE));
+    drive.ack = true;
+    for (int i = 0; i < STREAMS; i++) e2b_client_ack(drive.client, ids[i]);
+    for (int i = 0; i < STREAMS; i++) CHECK_INT(drive_wait(&drive, ids[i])->err.code, E2B_OK);
+    CHECK_INT(drive.out[0].len, STREAMS * PIECE * PIECES);
     drive_end(&drive);
 }
 
