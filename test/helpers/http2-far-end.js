@@ -364,6 +364,11 @@ async function startHttp2FarEnd(options = {}) {
         peer.data(stream, Buffer.concat([OUTPUT, END, OVER]), END_STREAM);
       }
     },
+    /** A line of output in a stream that is held. */
+    print(peer, stream, text) {
+      const stdout = Buffer.from(text).toString('base64');
+      peer.data(stream, event({ data: { stdout } }));
+    },
     /** As if it had been started anew. */
     restart(names) {
       protocols = names;
@@ -380,4 +385,4 @@ async function startHttp2FarEnd(options = {}) {
   };
 }
 
-module.exports = { CODE, CONNECTION_TRICKS, OUTPUT, REQUEST_TRICKS, event, startHttp2FarEnd };
+module.exports = { CONNECTION_TRICKS, REQUEST_TRICKS, startHttp2FarEnd };
