@@ -9,7 +9,16 @@ const { say } = require('./setup/run-step');
 const { STAGES } = require('./stages');
 
 const LINT = ['checksrc', 'eslint', 'clang-format', 'prettier'];
-const EVERYTHING = [...LINT, 'c', 'c-asan', 'fuzz-corpus', 'addon-asan', 'jest', 'types'];
+const EVERYTHING = [
+  ...LINT,
+  'c',
+  'c-asan',
+  'fuzz-corpus',
+  'addon-asan',
+  'lifecycle-asan',
+  'jest',
+  'types',
+];
 
 async function runStage(name, args) {
   try {
@@ -37,7 +46,7 @@ async function runStages(names, args = []) {
   }
   console.log('');
   for (const { name, counts, seconds } of done) {
-    console.log(`${name.padEnd(14)} ${seconds.toFixed(1).padStart(6)} s  ${closingLine(counts)}`);
+    console.log(`${name.padEnd(15)} ${seconds.toFixed(1).padStart(6)} s  ${closingLine(counts)}`);
   }
   const sum = addCounts(...done.map(({ counts }) => counts));
   process.once('exit', () => process.stdout.write(`${closingLine(sum)}\n`));

@@ -45,8 +45,13 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
     if (strcmp(answer, "hang") == 0) {
         for (;;) pause();
     }
-    if (strcmp(answer, "none") == 0) return EAI_NONAME;
-    if (strcmp(answer, "again") == 0) return EAI_AGAIN;
+    int failure = strcmp(answer, "none") == 0    ? EAI_NONAME
+                  : strcmp(answer, "again") == 0 ? EAI_AGAIN
+                                                 : 0;
+    if (failure != 0) {
+        free(answer);
+        return failure;
+    }
     struct addrinfo numeric = *hints, **link = out;
     numeric.ai_flags |= AI_NUMERICHOST;
     *out = NULL;
