@@ -66,6 +66,7 @@ function plans({ rounds, calls, streams }) {
 }
 
 async function measureAll(values) {
+  const machine = describeMachine();
   const stub = await Stub.start();
   try {
     const cases = [];
@@ -79,7 +80,7 @@ async function measureAll(values) {
     }
     console.error('loading');
     const loads = await measureLoads(LOADS, values.loads ?? LOAD_PROCESSES);
-    return { machine: describeMachine(), cases, loads };
+    return { machine, cases, loads };
   } finally {
     await stub.close();
   }

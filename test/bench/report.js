@@ -55,14 +55,15 @@ function report({ machine, cases, loads }) {
     '',
     ...operations.map((name) => `${name}: ${OPERATIONS[name].says}`),
     'User and system time of the client process, all its threads; medians of rounds in processes of their own, clients in turn.',
-    ...warnings(cases),
+    ...warnings(machine, cases),
   ].join('\n');
 }
 
-function warnings(cases) {
-  return cases
-    .filter(({ serverIsFaster }) => !serverIsFaster)
-    .map(({ name }) => `${name}: the server used more CPU than a client; the ratio says little`);
+function warnings({ load, cores }, cases) {
+  const slow = cases.filter(({ serverIsFaster }) => !serverIsFaster);
+  const said = slow.map(({ name }) => `${name}: the server used more CPU than a client`);
+  if (load > cores / 4) said.push(`The machine was busy before this began: a load of ${load}.`);
+  return said.map((text) => `WARNING: ${text}`);
 }
 
 /** @returns {string} how the ratios and times moved since an earlier run */
