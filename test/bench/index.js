@@ -1,34 +1,38 @@
 'use strict';
 
-// npm run bench: what a call costs with this package and with the official `e2b` package, measured in
-// the same run against the same small server, and what loading costs. Targets are printed beside the
-// results and never decide the exit status: numbers belong to a machine, tests do not.
+// npm run bench: what this package costs beside the official `e2b` package, undici and libcurl alone,
+// measured in the same run against the same small far end. Targets are printed beside the results and
+// never decide the exit status: numbers belong to a machine, tests do not.
 
 const fs = require('node:fs');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
 
-const { CASES, LOADS, LOAD_PROCESSES } = require('./cases');
+const { EXPERIMENTS } = require('./experiments');
+const { FarEnd } = require('./far-end');
 const { describeMachine } = require('./machine');
-const { measureCase, measureLoads } = require('./measure');
+const { measureExperiment } = require('./measure');
 const { comparison, report } = require('./report');
-const { Stub } = require('./stub');
+const { TlsFront } = require('./tls-front');
 
-const KEPT = path.join(__dirname, '..', '..', 'tmp', 'bench.json');
+const KEPT = path.join(__dirname, 'results.json');
 const USAGE = `usage: npm run bench -- [options]
+  --all             every row (minutes); without it the calls and streams over HTTP/1.1, and loading
+  --only PATTERN    the experiments whose id, or a row of theirs, matches the regular expression
   --json            only JSON on stdout
-  --save FILE       keeps the results there ("" for ${path.relative(process.cwd(), KEPT)})
-  --compare FILE    shows how they differ from kept ones ("" as above)
-  --rounds N  --calls N  --streams N  --loads N    smaller numbers, for trying out`;
+  --save [FILE]     keeps the results there (${path.relative(process.cwd(), KEPT)}, with --all)
+  --compare [FILE]  shows how they differ from kept ones
+  --rounds N  --calls N  --streams N    smaller numbers, for trying out`;
 
 const OPTIONS = {
+  all: { type: 'boolean', default: false },
+  only: { type: 'string' },
   json: { type: 'boolean', default: false },
   save: { type: 'string' },
   compare: { type: 'string' },
   rounds: { type: 'string' },
   calls: { type: 'string' },
   streams: { type: 'string' },
-  loads: { type: 'string' },
 };
 
 class UsageError extends Error {}
@@ -36,13 +40,14 @@ class UsageError extends Error {}
 function readArguments(args) {
   try {
     const { values } = parseArgs({ args: withValues(args), options: OPTIONS });
-    for (const name of ['rounds', 'calls', 'streams', 'loads']) {
+    for (const name of ['rounds', 'calls', 'streams']) {
       if (values[name] === undefined) continue;
       if (!/^[1-9]\d{0,6}$/.test(values[name]))
         throw new Error(`--${name} must be a number above 0`);
       values[name] = Number(values[name]);
     }
-    return values;
+    if (values.save === '' && !values.all) throw new Error('--save without a file needs --all');
+    return { ...values, only: values.only && new RegExp(values.only, 'i') };
   } catch (error) {
     throw new UsageError(error.message);
   }
@@ -53,36 +58,52 @@ function withValues(args) {
   return args.flatMap((arg, index) => {
     const next = args[index + 1];
     const bare = /^--(save|compare)$/.test(arg) && (next === undefined || next.startsWith('--'));
-    return bare ? [arg, ''] : [arg];
+    return bare ? [`${arg}=`] : [arg];
   });
 }
 
-function plans({ rounds, calls, streams }) {
-  return CASES.map((plan) => ({
-    ...plan,
-    rounds: rounds ?? plan.rounds,
-    calls: (plan.operation === 'stream' ? streams : calls) ?? plan.calls,
-  }));
+function chosen({ all, only }) {
+  if (only === undefined) return EXPERIMENTS.filter(({ core }) => all || core);
+  const found = EXPERIMENTS.filter(({ id, rows }) =>
+    [id, ...rows.flatMap((row) => [row.id, row.name])].some((text) => only.test(text)),
+  );
+  if (found.length === 0) throw new UsageError(`--only: nothing matches ${only}`);
+  return found;
+}
+
+const atMost = (number, limit) => (limit === undefined ? number : Math.min(number, limit));
+
+/** With the smaller numbers that were asked for. */
+function scaled(experiment, { rounds, calls, streams }) {
+  const plan = { ...experiment.plan };
+  const limit = experiment.operation === 'stream' ? streams : calls;
+  for (const name of ['calls', 'warmUp', 'samples']) {
+    if (plan[name] !== undefined) plan[name] = atMost(plan[name], limit);
+  }
+  if (plan.streams !== undefined) plan.streams = atMost(plan.streams, streams);
+  return { ...experiment, rounds: rounds ?? experiment.rounds, plan };
 }
 
 async function measureAll(values) {
-  const machine = describeMachine();
-  const stub = await Stub.start();
+  const asked = chosen(values).map((experiment) => scaled(experiment, values));
+  const { missing } = TlsFront;
+  const can = asked.filter(({ road }) => road !== 'h2' || missing === null);
+  const skipped = asked
+    .filter((experiment) => !can.includes(experiment))
+    .flatMap(({ rows }) => rows.map(({ id, name }) => ({ id, name, why: missing })));
+  for (const { name, why } of skipped) console.error(`skipped: ${name} (${why})`);
+  const far = await FarEnd.start(can.some(({ road }) => road === 'h2'));
   try {
-    const cases = [];
-    for (const plan of plans(values)) {
-      console.error(`${plan.name}: ${plan.calls}, in ${plan.rounds} round(s) for each client`);
-      const measured = await measureCase(stub, plan);
-      const serverIsFaster = Object.values(measured.clients).every(
-        ({ serverCpuUs, cpuUs }) => serverCpuUs < cpuUs,
-      );
-      cases.push({ ...measured, serverIsFaster });
+    const rows = [];
+    for (const experiment of can) {
+      const startedMs = performance.now();
+      rows.push(...(await measureExperiment(far, experiment)));
+      const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+      console.error(`${experiment.id}: ${experiment.rounds} rounds, ${seconds} s`);
     }
-    console.error('loading');
-    const loads = await measureLoads(LOADS, values.loads ?? LOAD_PROCESSES);
-    return { machine, cases, loads };
+    return { machine: describeMachine(), rows, skipped };
   } finally {
-    await stub.close();
+    await far.close();
   }
 }
 

@@ -9,7 +9,12 @@ const path = require('node:path');
 const ROOT = path.join(__dirname, '..', '..');
 
 function versionOf(...folder) {
-  return JSON.parse(fs.readFileSync(path.join(ROOT, ...folder, 'package.json'), 'utf8')).version;
+  return JSON.parse(fs.readFileSync(path.join(...folder, 'package.json'), 'utf8')).version;
+}
+
+/** Of the undici that e2b brings with it. */
+function undiciFolder() {
+  return path.dirname(require.resolve('undici', { paths: [require.resolve('e2b')] }));
 }
 
 /** @returns {object} facts as JSON shows them */
@@ -19,13 +24,12 @@ function describeMachine() {
     date: new Date().toISOString().slice(0, 10),
     cpu: os.cpus()[0].model.trim(),
     cores: os.availableParallelism(),
-    load: Math.round(os.loadavg()[0] * 10) / 10, // of what else was going on
     system: `${os.type()} ${os.release()} ${os.arch()}`,
     node: process.version,
     libcurl: /^libcurl\/(\S+)/.exec(curlVersion)[1],
-    'e2b-swarm': versionOf(),
-    e2b: versionOf('node_modules', 'e2b'),
-    undici: versionOf('node_modules', 'undici'),
+    'e2b-swarm': versionOf(ROOT),
+    e2b: versionOf(ROOT, 'node_modules', 'e2b'),
+    undici: versionOf(undiciFolder()),
   };
 }
 

@@ -1,118 +1,163 @@
 'use strict';
 
-// Runs the measurements: every one in a child process of its own, clients in turn, and makes medians
-// of the rounds. Verifies that the far end saw exactly the calls that were made: a measurement of
-// refusals, or of calls that never left, is an error and no number.
+// Runs the experiments: every measurement in a child process of its own, clients in turn, and medians
+// of the rounds. Verifies that the far end saw exactly the calls that were made, on the road that was
+// meant: a measurement of refusals, or of calls that never left, is an error and no number.
 
 const { execFile } = require('node:child_process');
 const path = require('node:path');
 const { promisify } = require('node:util');
 
-const { OPERATIONS } = require('./cases');
+const { expectedBytes, expectedCounts } = require('./experiments');
+const { median } = require('./median');
+const { OUTPUT_BYTES } = require('./sizes');
 
-const CLIENTS = ['e2b-swarm', 'e2b'];
-const CHILD_TIMEOUT_MS = 120_000;
+const CHILD_TIMEOUT_MS = 180_000;
+const MB = 1024 * 1024;
 
 const run = promisify(execFile);
 
-async function child(name, argument, env) {
-  const file = path.join(__dirname, 'children', `${name}.js`);
+async function child(file, args, env) {
   try {
     const options = { env, timeout: CHILD_TIMEOUT_MS };
-    const { stdout } = await run(process.execPath, [file, argument], options);
-    return JSON.parse(stdout);
+    const { stdout } = await run(file, args, options);
+    return { ...JSON.parse(stdout), endedMs: performance.timeOrigin + performance.now() };
   } catch (error) {
     const why = error.killed ? `not done after ${CHILD_TIMEOUT_MS / 1000} s` : error.stderr;
-    throw new Error(`${name} ${argument}: ${why ?? error.message}`, { cause: error });
+    throw new Error(`${args.join(' ')}: ${why || error.message}`, { cause: error });
   }
 }
 
 // The machine's own environment must not decide where a client goes.
 function environment(extra) {
   const kept = Object.entries(process.env).filter(
-    ([name]) => !/^(E2B_(?!SWARM_)|NODE_OPTIONS$|NODE_EXTRA_CA_CERTS$|https?_proxy$)/i.test(name),
+    ([name]) =>
+      !/^(E2B_(?!SWARM_)|UV_|NODE_OPTIONS$|NODE_EXTRA_CA_CERTS$|https?_proxy$|all_proxy$)/i.test(
+        name,
+      ),
   );
   return { ...Object.fromEntries(kept), ...extra };
 }
 
+function commandOf(experiment, client, rawFile) {
+  const { child: name, operation, plan } = experiment;
+  if (client === 'libcurl') {
+    const { concurrency = plan.streams, calls = plan.streams, warmUp = 0 } = plan;
+    return [rawFile, [operation, concurrency, calls, warmUp].map(String)];
+  }
+  const file = path.join(__dirname, 'children', `${name}.js`);
+  const argument = JSON.stringify({ client, operation, ...plan });
+  return [process.execPath, ['--expose-gc', file, argument]];
+}
+
 /** One client, once. */
-async function measureCalls(stub, client, { operation, concurrency, calls }) {
-  const before = await stub.usage();
-  const plan = JSON.stringify({ client, operation, concurrency, calls });
-  const measured = await child('calls', plan, environment(stub.env));
-  const after = await stub.usage();
+async function measureOnce(far, experiment, client) {
+  const { road, env } = experiment;
+  const [file, args] = commandOf(experiment, client, far.rawFile);
+  if (road === undefined) return child(file, args, environment({}));
+  const before = await far.usage(road);
+  const measured = await child(file, args, environment({ ...far.env(road), ...env }));
+  const after = await far.usage(road);
   const grown = Object.fromEntries(
     Object.keys(after).map((name) => [name, after[name] - before[name]]),
   );
-  checkCounts(client, grown, OPERATIONS[operation].count, 2 * calls);
-  return { ...measured, requests: 2 * calls, serverCpuUs: grown.cpuUs / (2 * calls) };
+  const expected = expectedCounts(experiment, client);
+  checkCounts(client, grown, expected, expectedBytes(experiment));
+  const requests = Object.values(expected).reduce((sum, number) => sum + number);
+  if (grown.http2 !== (road === 'h2' ? requests : 0)) {
+    throw new Error(`${client}: ${grown.http2} of ${requests} requests came over HTTP/2`);
+  }
+  const serverCpuUs = (grown.cpuUs + (grown.frontCpuUs ?? 0)) / requests;
+  return { ...measured, requests, serverCpuUs, tlsConnections: grown.tlsConnections };
 }
 
-/** One create, and of the operation exactly what was asked for. */
-function checkCounts(client, { creates, describes, starts, refusals }, count, wanted) {
-  const expected = { creates: 1, describes: 0, starts: 0, refusals: 0, [count]: wanted };
-  const seen = { creates, describes, starts, refusals };
+/** Throws unless the far end has counted exactly what was asked of it. */
+function checkCounts(client, seen, expected, bytes = 0) {
   for (const [name, number] of Object.entries(expected)) {
     if (seen[name] !== number) {
       throw new Error(`${client}: the far end counted ${seen[name]} ${name}, not ${number}`);
     }
   }
+  if (seen.uploadedBytes < bytes) {
+    throw new Error(`${client}: ${seen.uploadedBytes} bytes of ${bytes} came`);
+  }
+}
+
+/** The same end without and with streams: what they cost. */
+async function measureEnd(far, experiment, client) {
+  const { plan } = experiment;
+  const took = ({ ms, exitBeganMs, endedMs }) => ms ?? endedMs - exitBeganMs;
+  const none = await measureOnce(far, { ...experiment, plan: { ...plan, streams: 0 } }, client);
+  const some = await measureOnce(far, experiment, client);
+  return { ...some, extraMs: took(some) - took(none) };
+}
+
+function completed(experiment, measured) {
+  if (experiment.operation !== 'output') return measured;
+  return { ...measured, mbPerS: OUTPUT_BYTES / MB / (measured.wallMs / 1000) };
 }
 
 /**
- * All rounds of one case, the clients alternating.
+ * All rounds of one experiment, the clients alternating.
  *
- * @param {import('./stub').Stub} stub
- * @param {object} plan one of CASES
- * @returns {Promise<object>} the plan, and for each client the medians and every round's CPU in us a
- *   call; the ratio of the two medians
+ * @param {import('./far-end').FarEnd} far
+ * @param {object} experiment
+ * @returns {Promise<object[]>} its rows: values are medians, `ratios` say how many times better this
+ *   package is, `rounds` and `requests` are by client, and `met` is null without a target
  */
-async function measureCase(stub, plan) {
-  const rounds = Object.fromEntries(CLIENTS.map((client) => [client, []]));
-  for (let round = 0; round < plan.rounds; round += 1) {
-    for (const client of CLIENTS) rounds[client].push(await measureCalls(stub, client, plan));
+async function measureExperiment(far, experiment) {
+  const { clients, rounds, rows } = experiment;
+  const measured = Object.fromEntries(clients.map((client) => [client, []]));
+  for (let round = 0; round < rounds; round += 1) {
+    for (const client of clients) {
+      const once = experiment.child === 'ends' ? measureEnd : measureOnce;
+      measured[client].push(completed(experiment, await once(far, experiment, client)));
+    }
   }
-  const clients = Object.fromEntries(CLIENTS.map((name) => [name, summary(rounds[name])]));
-  const ratio = clients.e2b.cpuUs / clients['e2b-swarm'].cpuUs;
-  return { ...plan, clients, ratio, met: ratio >= plan.target };
+  return rows.map((row) => rowOf(row, measured));
 }
 
-function summary(rounds) {
-  const of = (field) => median(rounds.map((round) => round[field]));
+function rowOf({ id, name, unit, field, target, remark = '', better = 'less' }, measured) {
+  const each = (of) =>
+    Object.fromEntries(
+      Object.entries(measured)
+        .map(([client, list]) => [client, of(list)])
+        .filter(([, value]) => value !== undefined),
+    );
+  const has = (list, key) => list.every((round) => round[key] !== undefined);
+  const values = each((list) => (has(list, field) ? median(list.map((r) => r[field])) : undefined));
+  const ratios = Object.fromEntries(
+    Object.keys(values)
+      .filter((client) => client !== 'e2b-swarm')
+      .map((client) => [client, ratioOf(values['e2b-swarm'], values[client], better)]),
+  );
   return {
-    cpuUs: of('cpuUs'),
-    rounds: rounds.map(({ cpuUs }) => cpuUs),
-    wallMs: of('wallMs'),
-    maxRssKb: of('maxRssKb'),
-    serverCpuUs: of('serverCpuUs'),
-    requests: rounds.reduce((sum, { requests }) => sum + requests, 0),
+    ...{ id, name, unit, better, values, ratios, target: target ?? null },
+    met: metBy(target, values, ratios),
+    remark,
+    rounds: each((list) => (has(list, field) ? list.map((round) => round[field]) : undefined)),
+    requests: each((list) => (has(list, 'requests') ? sum(list, 'requests') : undefined)),
+    serverCpuUs: each((list) =>
+      has(list, 'serverCpuUs') ? median(list.map((round) => round.serverCpuUs)) : undefined,
+    ),
   };
 }
 
-/**
- * @param {object[]} loads LOADS
- * @param {number} processes of each
- * @returns {Promise<object[]>} each with the median and every process's milliseconds
- */
-async function measureLoads(loads, processes) {
-  const rounds = loads.map(() => []);
-  for (let round = 0; round < processes; round += 1) {
-    for (const [index, { what }] of loads.entries()) {
-      rounds[index].push(await child('load', what, environment({})));
-    }
-  }
-  return loads.map(({ name, targetMs }, index) => {
-    const ms = median(rounds[index].map((round) => round.ms));
-    const cpuMs = median(rounds[index].map((round) => round.cpuMs));
-    const met = targetMs === null ? null : ms < targetMs;
-    return { name, ms, cpuMs, processes, targetMs, met };
-  });
+const sum = (list, field) => list.reduce((total, round) => total + round[field], 0);
+
+/** How many times better ours is; null where one of them is nothing. */
+function ratioOf(ours, theirs, better) {
+  if (!(ours > 0) || !(theirs > 0)) return null;
+  return better === 'more' ? ours / theirs : theirs / ours;
 }
 
-function median(values) {
-  const sorted = [...values].sort((a, b) => a - b);
-  const middle = sorted.length >> 1;
-  return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
+function metBy(target, values, ratios) {
+  if (target === undefined) return null;
+  const ours = values['e2b-swarm'];
+  if (target.atLeast !== undefined) return ratios.e2b >= target.atLeast;
+  if (target.atMost !== undefined) return ours <= target.atMost;
+  if (target.near !== undefined) return ours <= values[target.near] + target.withinMs;
+  return ours < target.below;
 }
 
-module.exports = { checkCounts, measureCase, measureLoads, median };
+module.exports = { checkCounts, measureExperiment, metBy, rowOf };

@@ -1,11 +1,19 @@
 'use strict';
 
-// The results for people: Markdown tables that are also readable as they are. Pure.
+// The results for people: one Markdown table that is also readable as it is, and how it differs from
+// an earlier one. Pure.
 
 const { machineLine } = require('./machine');
-const { OPERATIONS } = require('./cases');
 
-const us = (value) => value.toFixed(value < 100 ? 1 : 0);
+const CLIENTS = ['e2b-swarm', 'e2b', 'undici', 'node', 'libcurl'];
+const COMPARED = ['e2b', 'undici', 'libcurl'];
+
+function number(value) {
+  if (value === undefined || value === null) return '';
+  if (Number.isInteger(value)) return String(value);
+  const digits = [100, 10, 1].findIndex((limit) => Math.abs(value) >= limit);
+  return value.toFixed(digits === -1 ? 3 : digits);
+}
 
 function table(head, rows) {
   const lines = [head, ...rows].map((row) => row.map(String));
@@ -15,78 +23,86 @@ function table(head, rows) {
   return [show(lines[0]), rule, ...lines.slice(1).map(show)].join('\n');
 }
 
-function verdict(met, target) {
-  return met === null ? '' : `${target}: ${met ? 'met' : 'not met'}`;
+/** @returns {string} a target in words */
+function targetText(target) {
+  if (target === null) return '';
+  if (target.atLeast !== undefined) return `>= ${target.atLeast}x e2b`;
+  if (target.atMost !== undefined) return `<= ${target.atMost}`;
+  if (target.near !== undefined) return `${target.near} + ${target.withinMs} at most`;
+  return `< ${target.below}`;
 }
 
-function caseRow({ name, clients, ratio, target, met }) {
-  const [ours, theirs] = [clients['e2b-swarm'], clients.e2b];
+function verdict({ target, met }) {
+  return met === null ? '' : `${targetText(target)}: ${met ? 'met' : 'not met'}`;
+}
+
+const times = (ratio) => (ratio === undefined || ratio === null ? '' : `${ratio.toFixed(1)}x`);
+
+function rowCells(row) {
   return [
-    name,
-    us(ours.cpuUs),
-    us(theirs.cpuUs),
-    `${ratio.toFixed(1)}x`,
-    verdict(met, `>= ${target}x`),
-    `${us(ours.serverCpuUs)} / ${us(theirs.serverCpuUs)}`,
+    row.name,
+    row.unit,
+    ...CLIENTS.map((client) => number(row.values[client])),
+    ...COMPARED.map((client) => times(row.ratios[client])),
+    verdict(row),
+    row.remark,
   ];
 }
 
-function loadRow({ name, ms, cpuMs, targetMs, met }) {
-  return [name, ms.toFixed(1), cpuMs.toFixed(1), verdict(met, `< ${targetMs} ms`)];
+/** Where the far end needed more than a client, that client was not what was busiest. */
+function warnings(rows) {
+  return rows
+    .filter(({ unit }) => unit.startsWith('CPU us'))
+    .flatMap(({ name, values, serverCpuUs }) => {
+      const slower = Object.keys(values).filter((client) => serverCpuUs[client] > values[client]);
+      if (slower.length === 0) return [];
+      return [`${name}: the far end needed more CPU than ${slower.join(' and ')}.`];
+    });
 }
 
 /** @returns {string} */
-function report({ machine, cases, loads }) {
-  const operations = [...new Set(cases.map(({ operation }) => operation))];
-  const caseHead = [
-    'CPU us per call',
-    'e2b-swarm',
-    'e2b',
-    'ratio',
+function report({ machine, rows, skipped }) {
+  const head = [
+    'what',
+    'unit',
+    ...CLIENTS,
+    ...COMPARED.map((client) => `vs ${client}`),
     'target',
-    'server, for each client',
+    'remark',
   ];
   return [
     machineLine(machine),
     '',
-    table(caseHead, cases.map(caseRow)),
+    table(head, rows.map(rowCells)),
     '',
-    table(['loading', 'ms', 'CPU ms', 'target'], loads.map(loadRow)),
-    '',
-    ...operations.map((name) => `${name}: ${OPERATIONS[name].says}`),
-    'User and system time of the client process, all its threads; medians of rounds in processes of their own, clients in turn.',
-    ...warnings(machine, cases),
+    ...skipped.map(({ name, why }) => `skipped: ${name} (${why})`),
+    'CPU: user and system time of the client process, all its threads. Medians of rounds in processes of their own, clients in turn; "vs" says how many times better e2b-swarm is.',
+    'undici: undici.request with the undici of e2b; node: node:http, or Node alone; libcurl: a C program of one thread, nothing parsed.',
+    ...warnings(rows),
   ].join('\n');
 }
 
-function warnings({ load, cores }, cases) {
-  const slow = cases.filter(({ serverIsFaster }) => !serverIsFaster);
-  const said = slow.map(({ name }) => `${name}: the server used more CPU than a client`);
-  if (load > cores / 4) said.push(`The machine was busy before this began: a load of ${load}.`);
-  return said.map((text) => `WARNING: ${text}`);
+function change(now, old) {
+  if (!(old > 0) || !(now > 0)) return '';
+  return `${now >= old ? '+' : ''}${(100 * (now / old - 1)).toFixed(0)}%`;
 }
 
-/** @returns {string} how the ratios and times moved since an earlier run */
+/** @returns {string} how the rows that both have moved since an earlier run */
 function comparison(now, before) {
-  const was = new Map([...before.cases, ...before.loads].map((each) => [each.name, each]));
-  const percent = (a, b) => `${a >= b ? '+' : ''}${(100 * (a / b - 1)).toFixed(0)}%`;
-  const rows = now.cases
-    .filter(({ name }) => was.has(name))
-    .map(({ name, clients, ratio }) => {
-      const old = was.get(name);
-      const [ours, theirs] = ['e2b-swarm', 'e2b'].map((client) =>
-        percent(clients[client].cpuUs, old.clients[client].cpuUs),
-      );
-      return [name, ours, theirs, `${old.ratio.toFixed(1)}x -> ${ratio.toFixed(1)}x`];
+  const was = new Map(before.rows.map((row) => [row.id, row]));
+  const rows = now.rows
+    .filter(({ id }) => was.has(id))
+    .map(({ id, name, unit, values, ratios }) => {
+      const old = was.get(id);
+      const [then, today] = [old.values['e2b-swarm'], values['e2b-swarm']];
+      return [
+        ...[name, unit, number(then), number(today), change(today, then)],
+        ...[times(old.ratios.e2b), times(ratios.e2b)],
+        change(ratios.e2b, old.ratios.e2b),
+      ];
     });
-  const loads = now.loads
-    .filter(({ name }) => was.has(name))
-    .map(({ name, ms }) => [name, percent(ms, was.get(name).ms), '', '']);
-  return [
-    `since ${machineLine(before.machine)}`,
-    '',
-    table(['CPU per call, ms to load', 'e2b-swarm', 'e2b', 'ratio'], [...rows, ...loads]),
-  ].join('\n');
+  const head = ['what', 'unit', 'old', 'new', 'change', 'vs e2b, old', 'new', 'change'];
+  return [`since ${machineLine(before.machine)}`, '', table(head, rows)].join('\n');
 }
 
-module.exports = { comparison, report };
+module.exports = { comparison, report, targetText };

@@ -3,16 +3,12 @@
 // The far end of the benchmark as an object: compiles stub/*.c, runs it, asks it what it was asked and
 // what it has used. It ends with its stdin, so also when this process is killed.
 
-const { spawn, spawnSync } = require('node:child_process');
+const { spawn } = require('node:child_process');
 const { once } = require('node:events');
-const fs = require('node:fs');
-const os = require('node:os');
-const path = require('node:path');
 
-const SOURCES = ['stub.c', 'routes.c', 'stream.c'].map((name) =>
-  path.join(__dirname, 'stub', name),
-);
-const FLAGS = ['-std=c11', '-D_GNU_SOURCE', '-O2'];
+const { compile, temporaryFolder } = require('./compile');
+
+const SOURCES = ['stub.c', 'routes.c', 'stream.c', 'pour.c'].map((name) => `stub/${name}`);
 const START_TIMEOUT_MS = 10_000;
 const API_KEY = `e2b_${'0123456789'.repeat(4)}`;
 
@@ -23,6 +19,7 @@ class Stub {
   constructor(child, port) {
     this.#child = child;
     this.#ended = once(child, 'close');
+    this.port = port;
     this.url = `http://127.0.0.1:${port}`;
     /** What a client needs in its environment. */
     this.env = { E2B_API_KEY: API_KEY, E2B_API_URL: this.url, E2B_SANDBOX_URL: this.url };
@@ -30,26 +27,23 @@ class Stub {
 
   /** @returns {Promise<Stub>} */
   static async start() {
-    const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'e2b-swarm-bench-'));
+    const folder = temporaryFolder();
     try {
-      const file = path.join(folder, 'stub');
-      const compiled = spawnSync('gcc', [...FLAGS, ...SOURCES, '-o', file], { encoding: 'utf8' });
-      if (compiled.status !== 0) {
-        throw new Error(`the stub does not compile: ${compiled.stderr || compiled.error}`);
-      }
+      const file = compile(folder.path, 'stub', SOURCES);
       const child = spawn(file, [API_KEY], { stdio: ['pipe', 'pipe', 'inherit'] });
       const [port] = await once(child.stdout, 'data', {
         signal: AbortSignal.timeout(START_TIMEOUT_MS),
       });
       return new Stub(child, Number(port));
     } finally {
-      fs.rmSync(folder, { recursive: true }); // what runs needs its file no more
+      folder.remove(); // what runs needs its file no more
     }
   }
 
   /**
-   * @returns {Promise<{ creates: number, describes: number, starts: number, refusals: number,
-   *   frames: number, cpuUs: number }>} since it was started
+   * @returns {Promise<{ creates: number, describes: number, starts: number, downloads: number,
+   *   uploads: number, uploadedBytes: number, http2: number, refusals: number, frames: number,
+   *   connections: number, cpuUs: number }>} since it was started
    */
   async usage() {
     const answer = await fetch(`${this.url}/usage`);

@@ -1,14 +1,18 @@
 'use strict';
 
-// One measurement in a process of its own: warms one client up with as many calls as it then measures,
-// `concurrency` at a time, and prints what these cost this process as JSON.
+// One measurement in a process of its own: warms one client up, then measures calls, `concurrency` at
+// a time, and prints what these cost this process as JSON.
 //
-//   node calls.js '{ "client", "operation", "concurrency", "calls" }'
+//   node calls.js '{ "client", "operation", "concurrency", "calls", "warmUp", "delay" }'
 
-const CLIENTS = {
-  'e2b-swarm': () => require('../clients/e2b-swarm'),
-  e2b: () => require('../clients/e2b'),
-};
+const { monitorEventLoopDelay, performance } = require('node:perf_hooks');
+
+const { FILE_BYTES } = require('../sizes');
+const { openClient } = require('../clients');
+const { finish } = require('./finish');
+
+const CHUNK_BYTES = 65_536;
+const DELAY_RESOLUTION_MS = 1;
 
 async function repeat(call, count, concurrency) {
   let left = count;
@@ -21,23 +25,36 @@ async function repeat(call, count, concurrency) {
   await Promise.all(Array.from({ length: concurrency }, worker));
 }
 
-async function main({ client, operation, concurrency, calls }) {
-  const operations = await CLIENTS[client]().open();
-  const call = operations[operation];
-  await repeat(call, calls, concurrency);
+function* chunks(bytes) {
+  for (let at = 0; at < bytes.length; at += CHUNK_BYTES) {
+    yield bytes.subarray(at, at + CHUNK_BYTES);
+  }
+}
+
+function callOf(operations, operation) {
+  if (!operation.startsWith('upload')) return operations[operation];
+  const bytes = Buffer.alloc(FILE_BYTES, 'x');
+  return () => operations[operation](bytes, chunks);
+}
+
+finish(async ({ client, operation, concurrency, calls, warmUp, delay }) => {
+  const call = callOf(await openClient(client, concurrency), operation);
+  await repeat(call, warmUp, concurrency);
+  // Its timer costs CPU: only where it is what is asked for.
+  const delays = delay ? monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS }) : null;
+  delays?.enable();
+  const utilization = performance.eventLoopUtilization();
   const before = process.cpuUsage();
   const startedMs = performance.now();
   await repeat(call, calls, concurrency);
   const wallMs = performance.now() - startedMs;
   const { user, system } = process.cpuUsage(before);
-  const maxRssKb = process.resourceUsage().maxRSS;
-  console.log(JSON.stringify({ cpuUs: (user + system) / calls, wallMs, maxRssKb }));
-}
-
-main(JSON.parse(process.argv[2])).then(
-  () => process.exit(0), // what a client keeps alive is not what is measured
-  (error) => {
-    console.error(error);
-    process.exit(1);
-  },
-);
+  const cpuUs = (user + system) / calls;
+  return {
+    cpuUs,
+    cpuMs: cpuUs / 1000,
+    wallMs,
+    elu: performance.eventLoopUtilization(utilization).utilization,
+    delayP99Ms: delays && Math.max(0, delays.percentile(99) / 1e6 - DELAY_RESOLUTION_MS),
+  };
+});

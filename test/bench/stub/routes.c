@@ -14,7 +14,7 @@
 #define TOKEN "a1b2c3d4e5f6a1b2c3d4e5f6a1b2c3d4"
 
 static const char *api_key;
-static uint64_t creates, describes, starts, refusals;
+static uint64_t creates, describes, starts, downloads, uploads, uploaded_bytes, http2, refusals;
 
 void expect_key(const char *key) {
     api_key = key;
@@ -27,7 +27,26 @@ void read_header(connection_t *c, const char *name, const char *value) {
         c->has_token = strcmp(value, TOKEN) == 0;
     } else if (strcasecmp(name, "content-type") == 0) {
         c->is_connect_json = strcasecmp(value, "application/connect+json") == 0;
+    } else if (strcasecmp(name, "x-bench-protocol") == 0) { /* of who is in front of us */
+        if (strcmp(value, "HTTP/2.0") == 0) http2++;
     }
+}
+
+void read_start(connection_t *c, const char *body, size_t len) {
+    static const struct {
+        const char *command;
+        output_t output;
+    } known[] = {{"\"idle\"", SILENCE}, {"\"ticks\"", TICKS}, {"\"flood\"", FLOOD}};
+    c->output = TEN_FRAMES;
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if (memmem(body, len, known[i].command, strlen(known[i].command))) {
+            c->output = known[i].output;
+        }
+    }
+}
+
+void count_upload(size_t len) {
+    uploaded_bytes += len;
 }
 
 static void answer(connection_t *c, const char *status, const char *body) {
@@ -66,15 +85,19 @@ static void create(connection_t *c) {
 /* What was asked of this process, and what it has used for it. */
 static void tell_usage(connection_t *c) {
     struct rusage usage;
-    char body[256];
+    char body[512];
     getrusage(RUSAGE_SELF, &usage);
     long long us = (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000000LL +
                    usage.ru_utime.tv_usec + usage.ru_stime.tv_usec;
     snprintf(body, sizeof body,
              "{\"creates\":%llu,\"describes\":%llu,\"starts\":%llu,"
-             "\"refusals\":%llu,\"frames\":%llu,\"cpuUs\":%lld}",
+             "\"downloads\":%llu,\"uploads\":%llu,\"uploadedBytes\":%llu,\"http2\":%llu,"
+             "\"refusals\":%llu,\"frames\":%llu,\"connections\":%llu,\"cpuUs\":%lld}",
              (unsigned long long)creates, (unsigned long long)describes, (unsigned long long)starts,
-             (unsigned long long)refusals, (unsigned long long)frames_sent(), us);
+             (unsigned long long)downloads, (unsigned long long)uploads,
+             (unsigned long long)uploaded_bytes, (unsigned long long)http2,
+             (unsigned long long)refusals, (unsigned long long)frames_sent(),
+             (unsigned long long)connections_accepted(), us);
     answer(c, "200 OK", body);
 }
 
@@ -119,6 +142,19 @@ static void route_control(connection_t *c, const char *method, const char *path)
     }
 }
 
+static void route_files(connection_t *c, const char *method) {
+    if (!c->has_token) {
+        refuse(c, "401 Unauthorized");
+    } else if (strcmp(method, "GET") == 0) {
+        downloads++;
+        c->downloads = true;
+    } else {
+        uploads++;
+        c->uploads = true;
+        answer(c, "200 OK", "[{\"path\":\"/home/user/b\",\"name\":\"b\",\"type\":\"file\"}]");
+    }
+}
+
 void route(connection_t *c, const char *method, const char *path) {
     if (strcmp(path, "/process.Process/Start") == 0) {
         c->starts = strcmp(method, "POST") == 0 && c->has_token && c->is_connect_json;
@@ -127,6 +163,8 @@ void route(connection_t *c, const char *method, const char *path) {
         } else {
             refuse(c, "401 Unauthorized");
         }
+    } else if (strncmp(path, "/files?", 7) == 0) {
+        route_files(c, method);
     } else if (strcmp(path, "/usage") == 0) {
         tell_usage(c);
     } else {

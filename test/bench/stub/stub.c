@@ -6,11 +6,11 @@
  *   stub API_KEY
  *
  * It reads requests as a server must (headers in any case, bodies with a length or in chunks),
- * looks into no body, and refuses what does not carry the key, the token of the daemon or a path it
- * knows: refusals are counted, as is everything else. A started process prints ten frames of 100
- * bytes, one every FRAME_MS, each written by itself. It prints its port on stdout and ends when its
- * stdin does; a client that breaks the protocol, or does not read, ends it with a word on stderr:
- * numbers measured against half of it would be wrong.
+ * looks into no body but that of a start, for the word that says what the process prints, and
+ * refuses what does not carry the key, the token of the daemon or a path it knows: refusals are
+ * counted, as is everything else. It prints its port on stdout and ends when its stdin does; a
+ * client that breaks the protocol, or does not read, ends it with a word on stderr: numbers
+ * measured against half of it would be wrong.
  */
 #include "stub.h"
 
@@ -28,6 +28,11 @@
 #define READY 256
 
 static int poll_set, listener;
+static uint64_t accepted;
+
+uint64_t connections_accepted(void) {
+    return accepted;
+}
 
 void die(const char *what) {
     fprintf(stderr, "stub: %s%s%s\n", what, errno ? ": " : "", errno ? strerror(errno) : "");
@@ -47,6 +52,8 @@ static void request_done(connection_t *c) {
     c->state = HEAD;
     if (c->starts) {
         start_stream(c);
+    } else if (c->downloads) {
+        pour_file(c);
     } else {
         send_all(c, c->answer, c->answer_len);
     }
@@ -79,7 +86,7 @@ static void read_head(connection_t *c, char *head) {
     *path++ = *version = '\0';
     c->left = 0;
     c->state = BODY;
-    c->starts = c->has_key = c->has_token = c->is_connect_json = false;
+    c->starts = c->uploads = c->downloads = c->has_key = c->has_token = c->is_connect_json = false;
     for (line += 2; strncmp(line, "\r\n", 2) != 0;) {
         char *end = strstr(line, "\r\n");
         *end = '\0';
@@ -92,8 +99,13 @@ static void read_head(connection_t *c, char *head) {
 /* Takes what it can of the bytes that are there; how many. */
 static size_t read_some(connection_t *c, char *at, size_t len) {
     if (c->state == BODY || c->state == CHUNK) {
+        if (c->starts && c->state == BODY) { /* looked at as a whole */
+            if (len < c->left) return 0;
+            read_start(c, at, c->left);
+        }
         size_t taken = c->left < len ? c->left : len;
         c->left -= taken;
+        if (c->uploads) count_upload(taken);
         if (c->left > 0) return taken;
         if (c->state == BODY) {
             request_done(c);
@@ -150,6 +162,15 @@ static void on_readable(connection_t *c) {
     if (c->len == MAX_HEAD) die("a head that is too long");
 }
 
+static void set_interest(connection_t *c, int operation, uint32_t events) {
+    struct epoll_event event = {.events = events, .data.ptr = c};
+    if (epoll_ctl(poll_set, operation, c->fd, &event) != 0) die("epoll_ctl");
+}
+
+void watch_room(connection_t *c, bool watched) {
+    set_interest(c, EPOLL_CTL_MOD, watched ? EPOLLIN | EPOLLOUT : EPOLLIN);
+}
+
 static void on_connection(void) {
     int fd, one = 1;
     while ((fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
@@ -157,8 +178,8 @@ static void on_connection(void) {
         if (!c) die("out of memory");
         c->fd = fd;
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-        struct epoll_event event = {.events = EPOLLIN, .data.ptr = c};
-        if (epoll_ctl(poll_set, EPOLL_CTL_ADD, fd, &event) != 0) die("epoll_ctl");
+        set_interest(c, EPOLL_CTL_ADD, EPOLLIN);
+        accepted++;
     }
     if (errno != EAGAIN && errno != ECONNABORTED) die("accept");
 }
@@ -190,6 +211,7 @@ int main(int argc, char **argv) {
     poll_set = epoll_create1(EPOLL_CLOEXEC);
     if (poll_set < 0) die("epoll_create1");
     make_events();
+    make_blocks();
     listen_on_loopback();
     watch(STDIN_FILENO, NULL);
     watch(listener, &listener);
@@ -201,8 +223,12 @@ int main(int argc, char **argv) {
             if (!ready[i].data.ptr) return 0; /* nothing is ever written to stdin: it has ended */
             if (ready[i].data.ptr == &listener) {
                 on_connection();
-            } else {
+            } else if (ready[i].events & EPOLLIN) {
                 on_readable(ready[i].data.ptr);
+            } else if (ready[i].events & EPOLLOUT) {
+                on_room(ready[i].data.ptr);
+            } else {
+                on_readable(ready[i].data.ptr); /* an error, or its end */
             }
         }
         send_due_frames();

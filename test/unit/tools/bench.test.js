@@ -6,27 +6,32 @@ const os = require('node:os');
 const path = require('node:path');
 const { promisify } = require('node:util');
 
-const { checkCounts, median } = require('../../bench/measure');
-const { comparison, report } = require('../../bench/report');
+const { EXPERIMENTS, expectedCounts } = require('../../bench/experiments');
+const { checkCounts, metBy, rowOf } = require('../../bench/measure');
+const { median } = require('../../bench/median');
+const { comparison, report, targetText } = require('../../bench/report');
 
 const BENCH = path.join(__dirname, '..', '..', 'bench', 'index.js');
-const TINY = ['--rounds', '1', '--calls', '40', '--streams', '20', '--loads', '1'];
+const TINY = ['--rounds', '1', '--calls', '4', '--streams', '5'];
+// One of each kind of child, on both roads.
+const SOME = '^(get-h1-10|get-h2-100|stream|idle-h2|fairness|saturated|delay|exit|terminate|load)$';
 
 const run = promisify(execFile);
+const idsOf = (rows) => rows.map(({ id }) => id);
 
 describe('a tiny run', () => {
   let results;
-  let stdout;
   let kept;
   let folder;
 
   beforeAll(async () => {
     folder = fs.mkdtempSync(path.join(os.tmpdir(), 'e2b-swarm-bench-test-'));
     const file = path.join(folder, 'kept', 'bench.json');
-    ({ stdout } = await run(process.execPath, [BENCH, '--json', '--save', file, ...TINY]));
+    const args = [BENCH, '--json', '--only', SOME, '--save', file, ...TINY];
+    const { stdout } = await run(process.execPath, args);
     results = JSON.parse(stdout);
     kept = JSON.parse(fs.readFileSync(file, 'utf8'));
-  }, 60_000);
+  }, 180_000);
 
   afterAll(() => fs.rmSync(folder, { recursive: true, force: true }));
 
@@ -35,80 +40,118 @@ describe('a tiny run', () => {
       date: expect.stringMatching(/^\d{4}-\d\d-\d\d$/),
       cpu: expect.any(String),
       cores: expect.any(Number),
-      load: expect.any(Number),
       system: expect.any(String),
       node: process.version,
       libcurl: expect.stringMatching(/^\d+\.\d+/),
       'e2b-swarm': expect.any(String),
       e2b: '2.51.0',
-      undici: expect.any(String),
+      undici: expect.stringMatching(/^\d+\.\d+/),
     });
   });
 
-  test('has every case, for both clients, with its target', () => {
-    const shown = results.cases.map(({ concurrency, operation, target }) => [
-      operation,
-      concurrency,
-      target,
-    ]);
-    expect(shown).toEqual([
-      ['get', 1, 4],
-      ['get', 10, 8],
-      ['get', 100, 8],
-      ['stream', 1000, 6],
-    ]);
-    for (const { clients, ratio, met, target } of results.cases) {
-      expect(Object.keys(clients)).toEqual(['e2b-swarm', 'e2b']);
-      expect(ratio).toBeCloseTo(clients.e2b.cpuUs / clients['e2b-swarm'].cpuUs, 6);
-      expect(met).toBe(ratio >= target);
+  test('has every row that was asked for, or says why not', () => {
+    const asked = EXPERIMENTS.filter(({ id }) => new RegExp(SOME).test(id));
+    const wanted = asked.flatMap(({ rows }) => idsOf(rows));
+    expect([...idsOf(results.rows), ...idsOf(results.skipped)].sort()).toEqual(wanted.sort());
+    const skippable = asked.filter(({ road }) => road === 'h2').flatMap(({ rows }) => idsOf(rows));
+    for (const { id, why } of results.skipped) {
+      expect(skippable).toContain(id);
+      expect(why).toContain('apt-get install nginx-light');
     }
   });
 
-  test('the far end has seen each call once, the ones that warm up included', () => {
-    for (const { clients, calls, operation } of results.cases) {
-      expect(calls).toBe(operation === 'stream' ? 20 : 40);
-      for (const client of Object.values(clients)) {
-        expect(client.requests).toBe(2 * calls);
-        expect(client.cpuUs).toBeGreaterThan(0);
-        expect(client.serverCpuUs).toBeGreaterThan(0);
+  test('has a value and every round of each client, and the ratios of the values', () => {
+    const clients = new Map(
+      EXPERIMENTS.flatMap((each) => each.rows.map(({ id }) => [id, each.clients])),
+    );
+    for (const { id, values, rounds, ratios } of results.rows) {
+      const measured = clients.get(id).filter((client) => values[client] !== undefined);
+      expect(Object.keys(values)).toEqual(measured);
+      expect(measured).toEqual(expect.arrayContaining(['e2b-swarm', 'e2b', 'undici']));
+      for (const client of measured) expect(rounds[client]).toEqual([values[client]]);
+      if (ratios.e2b !== null) {
+        expect(ratios.e2b).toBeCloseTo(values.e2b / values['e2b-swarm'], 6);
       }
     }
   });
 
-  test('measures loading, with a target for that of the package', () => {
-    expect(results.loads.map(({ name, targetMs }) => [name, targetMs])).toEqual([
-      ["require('e2b-swarm')", 5],
-      ['the addon, at the first call', null],
-      ["import('e2b')", null],
-    ]);
+  test('the far end has seen each call of every client, the ones that warm up included', () => {
+    const row = (id) => results.rows.find((each) => each.id === id);
+    const all = (count) => ({ 'e2b-swarm': count, e2b: count, undici: count, libcurl: count });
+    expect(row('get-h1-10').requests).toEqual(all(1 + 4 + 4));
+    expect(row('stream').requests).toEqual(all(1 + 5 + 5));
+    for (const us of Object.values(row('get-h1-10').serverCpuUs)) expect(us).toBeGreaterThan(0);
   });
 
   test('keeps what it prints', () => {
     expect(kept).toEqual(results);
   });
 
-  test('is shown as a table, with the verdict on each target', () => {
-    const text = report(results);
-    for (const { name, met, target } of results.cases) {
-      const row = text.split('\n').find((line) => line.startsWith(`| ${name} `));
-      expect(row).toContain(`>= ${target}x: ${met ? 'met' : 'not met'}`);
+  test('is shown as one table below the machine, with the verdict on each target', () => {
+    const lines = report(results).split('\n');
+    expect(lines[0]).toContain('e2b 2.51.0 (undici ');
+    for (const { name, target, met } of results.rows) {
+      const shown = lines.find((line) => line.startsWith(`| ${name} `));
+      const verdict = target === null ? '' : `${targetText(target)}: ${met ? 'met' : 'not met'}`;
+      expect(shown).toContain(verdict);
     }
-    expect(text).toContain('GET /sandboxes/{id}');
+    for (const { name } of results.skipped) expect(lines.join('\n')).toContain(`skipped: ${name}`);
   });
 
   test('is compared with an earlier one', () => {
     const text = comparison(results, kept);
     expect(text).toContain('since ');
-    expect(text).toMatch(/\| one call at a time +\| \+0% +\| \+0% +\|/);
+    expect(text).toMatch(/\| GET, 10 at a time, HTTP\/1\.1 +\|.*\| \+0% +\|.*\| \+0% +\|/);
   });
 });
 
+test('without nginx the rows of HTTP/2 are skipped, visibly', async () => {
+  const env = { ...process.env, BENCH_NGINX: path.join(__dirname, 'no-nginx') };
+  const args = [BENCH, '--json', '--only', '^get-h2-10$', ...TINY];
+  const { stdout, stderr } = await run(process.execPath, args, { env });
+  expect(JSON.parse(stdout)).toMatchObject({ rows: [], skipped: [{ id: 'get-h2-10' }] });
+  expect(stderr).toContain('skipped: GET, 10 at a time, TLS, HTTP/2 (no ');
+});
+
+test('an experiment has rows with ids of their own, and the client that all is compared with', () => {
+  const ids = EXPERIMENTS.flatMap(({ rows }) => idsOf(rows));
+  expect(new Set(ids).size).toBe(ids.length);
+  for (const { clients } of EXPERIMENTS) expect(clients).toContain('e2b-swarm');
+});
+
 test('a far end that has counted something else is an error', () => {
-  const seen = { creates: 1, describes: 80, starts: 0, refusals: 0, frames: 0 };
-  expect(() => checkCounts('e2b', seen, 'describes', 80)).not.toThrow();
-  expect(() => checkCounts('e2b', seen, 'describes', 81)).toThrow('counted 80 describes, not 81');
+  const upload = EXPERIMENTS.find(({ id }) => id === 'file-upload');
+  const expected = expectedCounts(upload, 'e2b');
+  expect(expected).toMatchObject({ creates: 1, uploads: 4, describes: 0, refusals: 0 });
+  const seen = { ...expected, uploadedBytes: 100 };
+  expect(() => checkCounts('e2b', seen, expected, 100)).not.toThrow();
+  expect(() => checkCounts('e2b', seen, expected, 101)).toThrow('100 bytes of 101 came');
   const refused = { ...seen, refusals: 2 };
-  expect(() => checkCounts('e2b', refused, 'describes', 80)).toThrow('counted 2 refusals, not 0');
+  expect(() => checkCounts('e2b', refused, expected)).toThrow('counted 2 refusals, not 0');
+});
+
+test('a row has medians of its rounds; what is more is better where the row says so', () => {
+  const rounds = (...speeds) => speeds.map((speed) => ({ speed, requests: 2 }));
+  const measured = { 'e2b-swarm': rounds(80, 100, 900), e2b: rounds(20, 10, 30) };
+  const plan = { id: 'x', name: 'x', unit: 'MB/s', field: 'speed', target: { atLeast: 5 } };
+  const row = rowOf({ ...plan, better: 'more' }, measured);
+  expect(row.values).toEqual({ 'e2b-swarm': 100, e2b: 20 });
+  expect(row.ratios).toEqual({ e2b: 5 });
+  expect(row.met).toBe(true);
+  expect(row.requests).toEqual({ 'e2b-swarm': 6, e2b: 6 });
+  expect(rowOf(plan, measured).ratios.e2b).toBe(0.2);
+});
+
+test.each([
+  [{ atLeast: 4 }, true],
+  [{ atLeast: 5 }, false],
+  [{ atMost: 10 }, true],
+  [{ below: 10 }, false],
+  [{ near: 'node', withinMs: 1 }, true],
+  [{ near: 'node', withinMs: 0.5 }, false],
+  [undefined, null],
+])('the target %j is met: %s', (target, met) => {
+  expect(metBy(target, { 'e2b-swarm': 10, node: 9 }, { e2b: 4 })).toBe(met);
 });
 
 test('the median of an even number is between the two in the middle', () => {
@@ -116,8 +159,13 @@ test('the median of an even number is between the two in the middle', () => {
   expect(median([4, 1, 2, 3])).toBe(2.5);
 });
 
-test('an unknown option is refused, with the usage', async () => {
-  const failed = await run(process.execPath, [BENCH, '--nonsense']).catch((error) => error);
+test.each([
+  [['--nonsense'], 'nonsense'],
+  [['--save'], '--save without a file needs --all'],
+  [['--only', '^no such row$'], 'nothing matches'],
+])('%j is refused, with the usage', async (args, words) => {
+  const failed = await run(process.execPath, [BENCH, ...args]).catch((error) => error);
   expect(failed.code).toBe(2);
+  expect(failed.stderr).toContain(words);
   expect(failed.stderr).toContain('usage: npm run bench');
 });
