@@ -241,7 +241,10 @@ const EXPERIMENTS = [
   ending('terminate', 'worker.terminate with 50 streams open'),
   {
     ...{ id: 'load', core: true, child: 'load', clients: IN_NODE, rounds: 11, plan: {} },
-    rows: [{ id: 'load', name: 'loading', unit: 'ms', field: 'ms', target: below(5) }],
+    rows: [
+      { id: 'load', name: 'loading', unit: 'ms', field: 'ms', target: below(5) },
+      { id: 'load-cpu', name: 'loading: CPU', unit: 'CPU ms', field: 'cpuMs' },
+    ],
   },
   {
     ...{ id: 'load-addon', core: true, child: 'load', clients: ['e2b-swarm'], rounds: 11 },
@@ -253,6 +256,12 @@ const EXPERIMENTS = [
         unit: 'ms',
         field: 'ms',
         remark: "libcurl and thirty libraries of the system's come with it",
+      },
+      {
+        id: 'load-addon-cpu',
+        name: 'loading the addon: CPU',
+        unit: 'CPU ms',
+        field: 'cpuMs',
       },
     ],
   },

@@ -85,6 +85,7 @@ function scaled(experiment, { rounds, calls, streams }) {
 }
 
 async function measureAll(values) {
+  const machine = describeMachine(); // before its load is ours
   const asked = chosen(values).map((experiment) => scaled(experiment, values));
   const { missing } = TlsFront;
   const can = asked.filter(({ road }) => road !== 'h2' || missing === null);
@@ -101,7 +102,7 @@ async function measureAll(values) {
       const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
       console.error(`${experiment.id}: ${experiment.rounds} rounds, ${seconds} s`);
     }
-    return { machine: describeMachine(), rows, skipped };
+    return { machine, rows, skipped };
   } finally {
     await far.close();
   }

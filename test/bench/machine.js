@@ -24,6 +24,7 @@ function describeMachine() {
     date: new Date().toISOString().slice(0, 10),
     cpu: os.cpus()[0].model.trim(),
     cores: os.availableParallelism(),
+    load: Math.round(os.loadavg()[0] * 10) / 10, // of what else was going on
     system: `${os.type()} ${os.release()} ${os.arch()}`,
     node: process.version,
     libcurl: /^libcurl\/(\S+)/.exec(curlVersion)[1],

@@ -50,14 +50,17 @@ function rowCells(row) {
 }
 
 /** Where the far end needed more than a client, that client was not what was busiest. */
-function warnings(rows) {
-  return rows
+function warnings({ load, cores }, rows) {
+  const slow = rows
     .filter(({ unit }) => unit.startsWith('CPU us'))
     .flatMap(({ name, values, serverCpuUs }) => {
       const slower = Object.keys(values).filter((client) => serverCpuUs[client] > values[client]);
       if (slower.length === 0) return [];
       return [`${name}: the far end needed more CPU than ${slower.join(' and ')}.`];
     });
+  const busy =
+    load > cores / 4 ? [`The machine was busy before this began: a load of ${load}.`] : [];
+  return [...slow, ...busy].map((text) => `WARNING: ${text}`);
 }
 
 /** @returns {string} */
@@ -78,7 +81,7 @@ function report({ machine, rows, skipped }) {
     ...skipped.map(({ name, why }) => `skipped: ${name} (${why})`),
     'CPU: user and system time of the client process, all its threads. Medians of rounds in processes of their own, clients in turn; "vs" says how many times better e2b-swarm is.',
     'undici: undici.request with the undici of e2b; node: node:http, or Node alone; libcurl: a C program of one thread, nothing parsed.',
-    ...warnings(rows),
+    ...warnings(machine, rows),
   ].join('\n');
 }
 

@@ -40,6 +40,7 @@ describe('a tiny run', () => {
       date: expect.stringMatching(/^\d{4}-\d\d-\d\d$/),
       cpu: expect.any(String),
       cores: expect.any(Number),
+      load: expect.any(Number),
       system: expect.any(String),
       node: process.version,
       libcurl: expect.stringMatching(/^\d+\.\d+/),
