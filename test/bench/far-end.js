@@ -11,9 +11,12 @@ class FarEnd {
   #folder;
   #stub;
   #front;
+  #atExit;
 
   constructor(folder, rawFile, stub, front) {
     this.#folder = folder;
+    this.#atExit = () => folder.remove();
+    process.once('exit', this.#atExit);
     this.rawFile = rawFile;
     this.#stub = stub;
     this.#front = front;
@@ -50,6 +53,7 @@ class FarEnd {
   }
 
   async close() {
+    process.removeListener('exit', this.#atExit);
     this.#folder.remove();
     await this.#front?.close();
     await this.#stub.close();

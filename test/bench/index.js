@@ -5,6 +5,7 @@
 // never decide the exit status: numbers belong to a machine, tests do not.
 
 const fs = require('node:fs');
+const os = require('node:os');
 const path = require('node:path');
 const { parseArgs } = require('node:util');
 
@@ -126,6 +127,11 @@ async function main(args) {
     if (values.json) console.error(text);
     else console.log(text);
   }
+}
+
+// A signal ends by way of 'exit', where nginx and the temporary folders go.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  process.once(signal, () => process.exit(128 + os.constants.signals[signal]));
 }
 
 main(process.argv.slice(2)).catch((error) => {

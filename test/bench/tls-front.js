@@ -84,7 +84,10 @@ class TlsFront {
     this.#ended = once(child, 'close');
     this.#folder = folder;
     this.#statusUrl = `http://127.0.0.1:${statusPort}`;
-    this.#kill = () => child.kill('SIGKILL');
+    this.#kill = () => {
+      child.kill('SIGKILL');
+      folder.remove();
+    };
     process.once('exit', this.#kill);
     const url = `https://127.0.0.1:${port}`;
     this.url = url;

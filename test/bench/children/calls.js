@@ -5,6 +5,7 @@
 //
 //   node calls.js '{ "client", "operation", "concurrency", "calls", "warmUp", "delay" }'
 
+const fs = require('node:fs');
 const { monitorEventLoopDelay, performance } = require('node:perf_hooks');
 
 const { FILE_BYTES } = require('../sizes');
@@ -13,6 +14,12 @@ const { finish } = require('./finish');
 
 const CHUNK_BYTES = 65_536;
 const DELAY_RESOLUTION_MS = 1;
+
+// Nanoseconds on a processor: the first thread of a process has its number.
+function mainCpuMs() {
+  const file = `/proc/self/task/${process.pid}/schedstat`;
+  return Number(fs.readFileSync(file, 'utf8').split(' ')[0]) / 1e6;
+}
 
 async function repeat(call, count, concurrency) {
   let left = count;
@@ -44,6 +51,7 @@ finish(async ({ client, operation, concurrency, calls, warmUp, delay }) => {
   const delays = delay ? monitorEventLoopDelay({ resolution: DELAY_RESOLUTION_MS }) : null;
   delays?.enable();
   const utilization = performance.eventLoopUtilization();
+  const beforeMainMs = mainCpuMs();
   const before = process.cpuUsage();
   const startedMs = performance.now();
   await repeat(call, calls, concurrency);
@@ -53,6 +61,7 @@ finish(async ({ client, operation, concurrency, calls, warmUp, delay }) => {
   return {
     cpuUs,
     cpuMs: cpuUs / 1000,
+    mainCpuMs: (mainCpuMs() - beforeMainMs) / calls,
     wallMs,
     elu: performance.eventLoopUtilization(utilization).utilization,
     delayP99Ms: delays && Math.max(0, delays.percentile(99) / 1e6 - DELAY_RESOLUTION_MS),
