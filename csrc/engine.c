@@ -278,7 +278,8 @@ static bool deliver_finished(e2b_lane_t *lane) {
         e2b_transfer_t *transfer = NULL;
         CURLcode code = m->data.result; /* m is gone once the handle is removed */
         curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&transfer);
-        transfer->over = true;
+        /* Where nothing came, libcurl keeps a connection that may be past use. */
+        transfer->over = code != CURLE_GOT_NOTHING;
         transfer->whole = code == CURLE_OK;
         transfer->on_done(transfer, code);
         any = true;

@@ -37,7 +37,7 @@ typedef struct e2b_transfer {
     struct e2b_transfer *previous, *next; /* those that are under way */
     bool connecting;                      /* has no connection yet */
     bool http2;                           /* so its connection speaks */
-    bool over;                            /* libcurl is done with it */
+    bool over;                            /* libcurl is done with its stream */
     bool whole;                           /* and all was well */
     e2b_deferred_t broken;                /* it failed when it was unpaused */
     CURLcode broken_code;
