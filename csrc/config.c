@@ -68,16 +68,30 @@ static void wipe_part(char *part) {
     curl_free(part);
 }
 
+/* NULL: there is no such part. It cannot be decoded when it holds control characters; libcurl says
+ * the same when it has no memory. */
+static int get_part(CURLU *url, CURLUPart part, unsigned flags, char **out) {
+    *out = NULL;
+    switch (curl_url_get(url, part, out, flags)) {
+    case CURLUE_OUT_OF_MEMORY:
+        return E2B_ERR_OUT_OF_MEMORY;
+    case CURLUE_URLDECODE:
+        return E2B_ERR_INVALID_ARGUMENT;
+    default:
+        return E2B_OK;
+    }
+}
+
 /* What must never be shown of the proxy's URL, nor said back by a proxy: the password as it is
  * written, as it is meant and as it is sent. A name without a password is taken for a token. */
 static int keep_proxy_secrets(e2b_config_t *config, CURLU *url) {
     char *user = NULL, *password = NULL, *written = NULL;
-    curl_url_get(url, CURLUPART_USER, &user, CURLU_URLDECODE);
-    curl_url_get(url, CURLUPART_PASSWORD, &password, CURLU_URLDECODE);
+    int code = get_part(url, CURLUPART_USER, CURLU_URLDECODE, &user);
+    if (code == E2B_OK) code = get_part(url, CURLUPART_PASSWORD, CURLU_URLDECODE, &password);
     const char *secret = password && *password ? password : user;
-    curl_url_get(url, secret == password ? CURLUPART_PASSWORD : CURLUPART_USER, &written, 0);
-    int code = E2B_OK;
-    if (secret && *secret) {
+    CURLUPart which = secret == password ? CURLUPART_PASSWORD : CURLUPART_USER;
+    if (code == E2B_OK) code = get_part(url, which, 0, &written);
+    if (code == E2B_OK && secret && *secret) {
         e2b_buf_t pair, sent;
         e2b_buf_init_secret(&pair, MAX_URL + 1);
         e2b_buf_init_secret(&sent, 2 * MAX_URL);
@@ -103,15 +117,14 @@ static int keep_proxy_address(e2b_config_t *config, CURLU *url) {
     char *host = NULL, *port = NULL;
     e2b_buf_t text;
     e2b_buf_init(&text, MAX_URL);
-    curl_url_get(url, CURLUPART_HOST, &host, 0);
-    curl_url_get(url, CURLUPART_PORT, &port, 0);
-    bool secure = strncasecmp(config->proxy, "https:", 6) == 0;
+    int code = get_part(url, CURLUPART_HOST, 0, &host);
+    if (code == E2B_OK) code = get_part(url, CURLUPART_PORT, 0, &port);
+    const char *usual = strncasecmp(config->proxy, "https:", 6) == 0 ? "443" : "1080";
     size_t len = host ? strlen(host) : 0, skip = len > 1 && host[0] == '[' ? 1 : 0;
-    int code =
-        e2b_buf_printf(&text, "%.*s port %s ", (int)(len - 2 * skip), host ? host + skip : "",
-                       port     ? port
-                       : secure ? "443"
-                                : "1080");
+    if (code == E2B_OK) {
+        code = e2b_buf_printf(&text, "%.*s port %s ", (int)(len - 2 * skip),
+                              host ? host + skip : "", port ? port : usual);
+    }
     if (code == E2B_OK && !(config->proxy_address = e2b_buf_take(&text, NULL))) {
         code = E2B_ERR_OUT_OF_MEMORY;
     }
@@ -131,13 +144,14 @@ static int set_proxy(e2b_config_t *config, const e2b_config_options_t *options, 
     if (!url) return E2B_ERR_OUT_OF_MEMORY;
     CURLUcode bad =
         curl_url_set(url, CURLUPART_URL, proxy, CURLU_GUESS_SCHEME | CURLU_NON_SUPPORT_SCHEME);
-    int code = bad == CURLUE_OUT_OF_MEMORY ? E2B_ERR_OUT_OF_MEMORY
-               : bad != CURLUE_OK || !proxy_valid(proxy)
-                   ? e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT,
-                                 "proxy must be a URL such as http://127.0.0.1:3128")
-                   : E2B_OK;
+    int code = bad == CURLUE_OUT_OF_MEMORY               ? E2B_ERR_OUT_OF_MEMORY
+               : bad != CURLUE_OK || !proxy_valid(proxy) ? E2B_ERR_INVALID_ARGUMENT
+                                                         : E2B_OK;
     if (code == E2B_OK) code = keep_proxy_secrets(config, url);
     if (code == E2B_OK) code = keep_proxy_address(config, url);
+    if (code == E2B_ERR_INVALID_ARGUMENT) {
+        e2b_err_set(err, code, "proxy must be a URL such as http://127.0.0.1:3128");
+    }
     curl_url_cleanup(url);
     return code;
 }

@@ -15,7 +15,7 @@ const { takeLock } = require('./setup/lock');
 const { which } = require('./setup/node-tools');
 const { ROOT } = require('./setup/run-step');
 
-const STAGE_TIMEOUT_MS = 300_000;
+const STAGE_TIMEOUT_MS = 600_000; // valgrind
 const PASSED = { passed: 1, failed: 0, skipped: 0 };
 const FAILED = { passed: 0, failed: 1, skipped: 0 };
 const SKIPPED = { passed: 0, failed: 0, skipped: 1 };
@@ -29,6 +29,21 @@ const JEST = [
   '--disable-warning=ExperimentalWarning',
   'node_modules/jest/bin/jest.js',
 ];
+
+// V8 writes its code as it goes.
+const VALGRIND = [
+  '-q',
+  '--smc-check=all-non-file',
+  '--leak-check=no',
+  '--error-exitcode=99',
+  `--suppressions=${path.join(__dirname, 'valgrind.supp')}`,
+];
+// Calls of each kind, cancelled and not; streams; files; TLS.
+const UNDER_VALGRIND = ['cancel', 'files', 'tls'].map((name) => `test/native/${name}.test.js`);
+
+const LEAK_TEST = 'test/native/leak.test.js';
+// A sanitizer keeps what was freed, so resident memory says nothing there.
+const NO_LEAK_TEST = `--testPathIgnorePatterns=${LEAK_TEST}`;
 
 /**
  * Runs a command in the project's folder, its output passed on. With `capture` its stdout is also
@@ -88,11 +103,24 @@ async function makeInC(args) {
   }
 }
 
-async function jest(args, env = {}) {
+/** Slow: a test's own deadline is no finding here, and only what was run is judged. */
+async function valgrindJest(args) {
+  const valgrind = which('valgrind');
+  if (valgrind === null) {
+    console.log('addon-valgrind: skipped, valgrind is not installed');
+    return SKIPPED;
+  }
+  return jest(['-i', '--testTimeout=120000', ...args], {
+    command: [valgrind, ...VALGRIND, process.execPath],
+  });
+}
+
+async function jest(args, { env = {}, command = [process.execPath] } = {}) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'e2b-swarm-counts-'));
   const file = path.join(folder, 'counts');
   try {
-    const { ok } = await node([...JEST, ...args], {
+    const [program, ...first] = command;
+    const { ok } = await run(program, [...first, ...JEST, ...args], {
       env: { ...process.env, ...env, E2B_SWARM_COUNTS: file },
     });
     const text = fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : 'null';
@@ -163,16 +191,22 @@ const STAGES = {
   // In one process: a leak that a jest worker reports at its end would not reach the exit status.
   'addon-asan': {
     goal: 'asan',
-    run: (args) => jest(['-i', 'test/native', ...args], sanitizerEnv()),
+    run: (args) => jest(['-i', 'test/native', NO_LEAK_TEST, ...args], { env: sanitizerEnv() }),
   },
   // Processes and workers that are ended in the middle: Node leaves V8's own heap behind then, among
   // which no leak of ours could be told. What is used after it was freed is found all the same.
   'lifecycle-asan': {
     goal: 'asan',
-    run: (args) => jest(['test/lifecycle', ...args], sanitizerEnv({ leaks: false })),
+    run: (args) => jest(['test/lifecycle', ...args], { env: sanitizerEnv({ leaks: false }) }),
   },
+  'addon-valgrind': { goal: 'test', run: (args) => valgrindJest([...UNDER_VALGRIND, ...args]) },
   jest: { goal: 'test', run: (args) => jest(args) },
   compat: { goal: 'test', run: (args) => jest(['test/compat', ...args]) },
+  // As in every run of the tests, with five times as many calls.
+  leak: {
+    goal: 'test',
+    run: (args) => jest([LEAK_TEST, ...args], { env: { E2B_SWARM_LEAK_CALLS: '100000' } }),
+  },
   types: { goal: 'lint', run: () => check(['tools/check-types.js']) },
 };
 

@@ -1,6 +1,8 @@
 /* Facts about running out of memory: every operation of the control plane and on files (oom.h). */
 #include "oom.h"
 
+#include "config.h"
+
 #define MADE OOM_MADE
 
 static int build_create(const e2b_call_t *call, e2b_op_t **out, e2b_err_t *err) {
@@ -186,6 +188,43 @@ TEST("a file up, as a stream, fed in two pieces") {
     far_reply(answer, 200, NULL, "[]");
     oom_check(&(oom_plan_t){.build = build_upload, .at_least = 60, .feed = UPLOAD});
     oom_end();
+}
+
+/* What of the proxy's password is not known could not be kept out of an error. */
+static bool configure(void) {
+    const char *const headers[] = {"A: 1", "B: 2"};
+    e2b_config_options_t options = {.api_key = KEY,
+                                    .sandbox_url = "http://h",
+                                    .proxy = "http://user:p%40ss@p:3128",
+                                    .no_proxy = "a, b",
+                                    .headers = headers,
+                                    .header_count = 2};
+    e2b_config_t *config = NULL;
+    e2b_err_t err;
+    e2b_err_init(&err);
+    int code = e2b_config_create(&options, &config, &err);
+    /* libcurl takes a URL that it has no memory to read for a bad one. */
+    CHECK(code == E2B_OK || code == E2B_ERR_OUT_OF_MEMORY || code == E2B_ERR_INVALID_ARGUMENT);
+    if (code == E2B_OK) {
+        CHECK_STR(config->proxy_secrets[0], "p%40ss");
+        CHECK_STR(config->proxy_secrets[1], "p@ss");
+        CHECK_STR(config->proxy_secrets[2], "dXNlcjpwQHNz");
+        CHECK_STR(config->proxy_address, "p port 3128 ");
+    }
+    e2b_config_release(config);
+    return code == E2B_OK;
+}
+
+TEST("a configuration is whole or none") {
+    CHECK(test_out_of_memory(configure) > 20);
+    bool came = true;
+    for (long n = 0; came; n++) {
+        CHECK(n < OOM_MAX_ROUNDS);
+        e2b_alloc_fail_once(n);
+        configure();
+        came = !e2b_alloc_fail_waits();
+        e2b_alloc_fail_after(-1);
+    }
 }
 
 TEST_MAIN
