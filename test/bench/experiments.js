@@ -29,7 +29,7 @@ const ROADS = { h1: 'HTTP/1.1', h2: 'TLS, HTTP/2' };
 
 // The SDK opens 200 connections for streams at most, with one stream on each also over HTTP/2: more
 // streams than that would wait for ever.
-const ROOM = { E2B_ENVD_RPC_CONNECTIONS: '1000' };
+const ROOM = { E2B_ENVD_RPC_CONNECTIONS: '2000' };
 
 const ratio = (atLeast) => ({ atLeast });
 const below = (limit) => ({ below: limit });
@@ -68,7 +68,7 @@ function idle(road, target) {
       unit: 'KB of memory per stream',
       field: 'rssKb',
       target,
-      remark: road === 'h1' ? 'the SDK was allowed 1,000 connections, it has 200 else' : undefined,
+      remark: 'the SDK was allowed 2,000 connections: with its 200 the 201st stream waits for ever',
     },
   ];
   if (road === 'h2') {
@@ -78,12 +78,12 @@ function idle(road, target) {
       unit: 'connections',
       field: 'tlsConnections',
       target: atMost(10),
-      remark:
-        'undici was told that a start is idempotent: POSTs that are not get one connection each, so with the SDK',
     });
   }
   return {
-    ...{ id: `idle-${road}`, road, child: 'idle', operation: 'idle', clients: ALL, rounds: 3 },
+    ...{ id: `idle-${road}`, road, child: 'idle', operation: 'idle', rounds: 3 },
+    // undici would leave some of them in the queue of a connection that is full, for ever.
+    clients: road === 'h1' ? ALL : ALL.filter((client) => client !== 'undici'),
     plan: { streams: 1_000 },
     env: ROOM,
     rows,
@@ -286,7 +286,7 @@ function expectedCounts({ child, operation, plan }, client) {
   const calls = {
     calls: plan.calls + plan.warmUp,
     saturated: plan.calls + plan.warmUp,
-    idle: client === 'libcurl' ? plan.streams : plan.streams + 1, // one to warm up
+    idle: plan.streams,
     fairness: client === 'node' ? 0 : plan.streams,
     ends: plan.streams,
   }[child];

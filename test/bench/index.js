@@ -99,7 +99,16 @@ async function measureAll(values) {
     const rows = [];
     for (const experiment of can) {
       const startedMs = performance.now();
-      rows.push(...(await measureExperiment(far, experiment)));
+      try {
+        rows.push(...(await measureExperiment(far, experiment)));
+      } catch (error) {
+        // What else has been measured in all these minutes is worth to be seen.
+        console.error(error);
+        process.exitCode = 1;
+        for (const { id, name } of experiment.rows) {
+          skipped.push({ id, name, why: error.message.split('\n')[0] });
+        }
+      }
       const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
       console.error(`${experiment.id}: ${experiment.rounds} rounds, ${seconds} s`);
     }

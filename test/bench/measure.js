@@ -12,7 +12,7 @@ const { expectedBytes, expectedCounts } = require('./experiments');
 const { median } = require('./median');
 const { OUTPUT_BYTES } = require('./sizes');
 
-const CHILD_TIMEOUT_MS = 180_000;
+const CHILD_TIMEOUT_MS = 90_000;
 const MB = 1024 * 1024;
 
 const run = promisify(execFile);

@@ -54,7 +54,6 @@ async function open(concurrency) {
       method: 'POST',
       headers: { ...token, 'Content-Type': 'application/connect+json' },
       body: startBody(command),
-      idempotent: true, // a lie, without which undici puts one POST at a time on a connection
     });
     assert.equal(statusCode, 200);
     return body;
