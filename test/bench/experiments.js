@@ -127,7 +127,7 @@ const EXPERIMENTS = [
   {
     ...{ id: 'stream', core: true, road: 'h1', child: 'calls', operation: 'stream', clients: ALL },
     rounds: 3,
-    plan: { concurrency: 1_000, calls: 1_000, warmUp: 1_000 },
+    plan: { concurrency: 1_000, calls: 1_000, warmUp: 200 },
     rows: [
       {
         id: 'stream',
