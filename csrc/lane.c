@@ -7,6 +7,7 @@
 #include "platform.h"
 #include "socket.h"
 
+#define MAX_STREAMS 65536L    /* of one connection */
 #define MAX_CONNECTIONS 1024L /* kept-alive connections in curl's cache */
 
 static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void *per_socket) {
@@ -40,6 +41,8 @@ static bool open_multi(e2b_lane_t *lane) {
     curl_multi_setopt(lane->multi, CURLMOPT_MAXCONNECTS, MAX_CONNECTIONS);
     curl_multi_setopt(lane->multi, CURLMOPT_MAX_HOST_CONNECTIONS, lane->per_host);
     curl_multi_setopt(lane->multi, CURLMOPT_PIPELINING, CURLPIPE_MULTIPLEX);
+    /* The far end's own limit counts, not libcurl's 100: call 1,001 would wait for ever. */
+    curl_multi_setopt(lane->multi, CURLMOPT_MAX_CONCURRENT_STREAMS, MAX_STREAMS);
     return true;
 }
 

@@ -115,6 +115,7 @@ static void run(e2b_loop_t *loop) {
     e2b_linger_queued(&loop->linger, loop->calls.exchanges > 0);
     if (napi_queue_async_work(loop->instance->env, loop->work) == napi_ok) {
         loop->state = RUNNING;
+        uv_update_time(loop->instance->uv); /* stale after a long callback: late at once */
         uv_timer_start(loop->timer, on_late, PATIENCE_MS, 0);
     } else {
         arm(loop, 1); /* refused: the environment ends, or it will do the next time */
