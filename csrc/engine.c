@@ -10,8 +10,11 @@
  */
 #include "engine.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "alloc.h"
 #include "platform.h"
@@ -39,7 +42,6 @@ struct e2b_engine {
     e2b_host_memory_t hosts;
     e2b_deferred_t widen; /* a host in the narrow lane speaks HTTP/1.1 */
     bool retries_refused; /* libcurl resends what was refused, and nothing else */
-    int socket_of[E2B_PORT_SLOTS];
 };
 
 /* process-global: libcurl asks for one global init before any thread uses it, and cleaning up
@@ -63,6 +65,27 @@ static void look_at_connecting(e2b_timer_t *look) {
     if (engine->connecting > 0) e2b_engine_timer_set(engine, look, e2b_now_ms() + LOOK_MS);
 }
 
+/* ---- curl's sockets ---- */
+
+/* As curl does it by itself, but that programs which this process starts do not inherit it. */
+static curl_socket_t on_open(void *context, curlsocktype purpose, struct curl_sockaddr *address) {
+    e2b_engine_t *engine = context;
+    (void)purpose;
+    int port = e2b_socket_port(&address->addr);
+    int fd = socket(address->family, address->socktype, address->protocol);
+    if (fd < 0) return CURL_SOCKET_BAD;
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    for (int i = 0; i < LANES; i++) e2b_sockets_opened(&engine->lanes[i].sockets, fd, port);
+    return fd;
+}
+
+/* Also when the lanes are gone and the connections that they shared go. */
+static int on_close(void *context, curl_socket_t fd) {
+    e2b_engine_t *engine = context;
+    for (int i = 0; i < LANES; i++) e2b_sockets_closing(&engine->lanes[i].sockets, fd);
+    return close(fd);
+}
+
 /* ---- life ---- */
 
 static void widen(e2b_deferred_t *deferred);
@@ -76,10 +99,11 @@ int e2b_engine_create(e2b_engine_t **out) {
     engine->look.fire = look_at_connecting;
     engine->widen.run = widen;
     engine->shared = curl_share_init();
-    bool wide = e2b_lane_init(&engine->lanes[WIDE], 0, engine->socket_of);
-    bool narrow = e2b_lane_init(&engine->lanes[NARROW], SHARED_CONNECTIONS, engine->socket_of);
+    bool wide = e2b_lane_init(&engine->lanes[WIDE], 0);
+    bool narrow = e2b_lane_init(&engine->lanes[NARROW], SHARED_CONNECTIONS);
     if (!engine->shared || !wide || !narrow ||
-        e2b_pollset_set(engine->lanes[WIDE].pollset, engine->lanes[NARROW].pollset, true, false)) {
+        e2b_pollset_set(engine->lanes[WIDE].sockets.pollset, engine->lanes[NARROW].sockets.pollset,
+                        true, false)) {
         e2b_engine_free(engine);
         return E2B_ERR_OUT_OF_MEMORY;
     }
@@ -100,14 +124,15 @@ void e2b_engine_free(e2b_engine_t *engine) {
 }
 
 int e2b_engine_fd(const e2b_engine_t *engine) {
-    return engine->lanes[WIDE].pollset;
+    return engine->lanes[WIDE].sockets.pollset;
 }
 
 int e2b_engine_socket(const e2b_engine_t *engine, int local_port, int remote_port) {
-    int fd = engine->socket_of[local_port % E2B_PORT_SLOTS];
-    bool right =
-        e2b_socket_port(fd, false) == local_port && e2b_socket_port(fd, true) == remote_port;
-    return right ? fd : -1;
+    for (int i = 0; i < LANES; i++) {
+        int fd = e2b_sockets_find(&engine->lanes[i].sockets, local_port, remote_port);
+        if (fd >= 0) return fd;
+    }
+    return -1;
 }
 
 void e2b_engine_shut_void(e2b_engine_t *engine, int local_port, int remote_port) {
@@ -121,6 +146,10 @@ static CURL *new_easy(e2b_engine_t *engine) {
     CURL *easy = curl_easy_init();
     if (!easy) return NULL;
     curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, on_open);
+    curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, engine);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+    curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, engine);
     curl_easy_setopt(easy, CURLOPT_PROTOCOLS_STR, "http,https");
     curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_2TLS);
     curl_easy_setopt(easy, CURLOPT_FOLLOWLOCATION, 0L);
@@ -363,7 +392,7 @@ static void renew_unsound(e2b_engine_t *engine) {
 bool e2b_engine_turn(e2b_engine_t *engine) {
     e2b_lane_t *wide = &engine->lanes[WIDE], *narrow = &engine->lanes[NARROW];
     bool any = run_deferred(engine), inner = false;
-    any = e2b_lane_ready(wide, narrow->pollset, &inner) > 0 || any;
+    any = e2b_lane_ready(wide, narrow->sockets.pollset, &inner) > 0 || any;
     if (inner) e2b_lane_ready(narrow, -1, &inner);
     int64_t now = e2b_now_ms();
     for (int i = 0; i < LANES; i++) any = e2b_lane_due(&engine->lanes[i], now) || any;

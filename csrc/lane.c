@@ -5,7 +5,6 @@
 #include "lane.h"
 
 #include "platform.h"
-#include "socket.h"
 
 #define MAX_STREAMS 65536L    /* of one connection */
 #define MAX_CONNECTIONS 1024L /* kept-alive connections in curl's cache */
@@ -15,13 +14,11 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *context, void
     (void)easy;
     (void)per_socket;
     if (what == CURL_POLL_REMOVE) {
-        e2b_pollset_remove(lane->pollset, fd);
+        e2b_sockets_unwant(&lane->sockets, fd);
         return 0;
     }
-    int port = e2b_socket_port(fd, false);
-    if (port > 0) lane->socket_of[port % E2B_PORT_SLOTS] = fd;
-    return e2b_pollset_set(lane->pollset, fd, (what & CURL_POLL_IN) != 0,
-                           (what & CURL_POLL_OUT) != 0);
+    return e2b_sockets_want(&lane->sockets, fd, (what & CURL_POLL_IN) != 0,
+                            (what & CURL_POLL_OUT) != 0);
 }
 
 static int on_timer(CURLM *multi, long timeout_ms, void *context) {
@@ -46,10 +43,9 @@ static bool open_multi(e2b_lane_t *lane) {
     return true;
 }
 
-bool e2b_lane_init(e2b_lane_t *lane, long per_host, int *socket_of) {
-    *lane = (e2b_lane_t){.per_host = per_host, .due_ms = -1, .socket_of = socket_of};
-    lane->pollset = e2b_pollset_create();
-    return lane->pollset >= 0 && open_multi(lane);
+bool e2b_lane_init(e2b_lane_t *lane, long per_host) {
+    *lane = (e2b_lane_t){.per_host = per_host, .due_ms = -1};
+    return e2b_sockets_init(&lane->sockets) == 0 && open_multi(lane);
 }
 
 void e2b_lane_reset(e2b_lane_t *lane) {
@@ -61,7 +57,7 @@ void e2b_lane_reset(e2b_lane_t *lane) {
 
 void e2b_lane_destroy(e2b_lane_t *lane) {
     e2b_lane_reset(lane);
-    e2b_pollset_close(lane->pollset);
+    e2b_sockets_destroy(&lane->sockets);
 }
 
 bool e2b_lane_add(e2b_lane_t *lane, CURL *easy) {
@@ -77,7 +73,7 @@ static void act(e2b_lane_t *lane, curl_socket_t fd, int mask) {
 
 int e2b_lane_ready(e2b_lane_t *lane, int inner, bool *inner_ready) {
     e2b_ready_t ready[E2B_READY_MAX];
-    int count = e2b_pollset_ready(lane->pollset, ready, E2B_READY_MAX);
+    int count = e2b_sockets_ready(&lane->sockets, ready, E2B_READY_MAX);
     for (int i = 0; i < count; i++) {
         if (ready[i].fd == inner) {
             *inner_ready = true;

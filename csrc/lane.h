@@ -10,19 +10,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define E2B_PORT_SLOTS 1024 /* as many as a lane keeps connections; two may share a slot */
+#include "sockets.h"
 
 typedef struct e2b_lane {
     CURLM *multi;
-    int pollset;
+    e2b_sockets_t sockets;
     long per_host;  /* connections to one host; 0: any number */
     int64_t due_ms; /* when curl wants to be called for time; -1: never */
     bool unsound;   /* the multi handle has failed: a new one is needed */
-    int *socket_of; /* borrowed; by local port; may be out of date: always looked at again */
 } e2b_lane_t;
 
 /* False: out of memory, or of descriptors; destroy it also then. */
-bool e2b_lane_init(e2b_lane_t *lane, long per_host, int *socket_of);
+bool e2b_lane_init(e2b_lane_t *lane, long per_host);
 void e2b_lane_destroy(e2b_lane_t *lane);
 
 /* Adds a handle, after making a multi if there is none. False: out of memory. */

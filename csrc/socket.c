@@ -11,14 +11,18 @@
 
 #define MAX_LOOKS 64 /* of 4 KB: what is left lies behind a shut socket */
 
-int e2b_socket_port(int fd, bool remote) {
+int e2b_socket_port(const struct sockaddr *address) {
+    const void *any = address;
+    if (address->sa_family == AF_INET) return ntohs(((const struct sockaddr_in *)any)->sin_port);
+    if (address->sa_family == AF_INET6) return ntohs(((const struct sockaddr_in6 *)any)->sin6_port);
+    return -1;
+}
+
+int e2b_socket_local_port(int fd) {
     struct sockaddr_storage address;
     socklen_t len = sizeof address;
-    struct sockaddr *any = (struct sockaddr *)&address;
-    if ((remote ? getpeername(fd, any, &len) : getsockname(fd, any, &len)) != 0) return -1;
-    if (address.ss_family == AF_INET) return ntohs(((struct sockaddr_in *)&address)->sin_port);
-    if (address.ss_family == AF_INET6) return ntohs(((struct sockaddr_in6 *)&address)->sin6_port);
-    return -1;
+    if (getsockname(fd, (struct sockaddr *)&address, &len) != 0) return -1;
+    return e2b_socket_port((struct sockaddr *)&address);
 }
 
 bool e2b_socket_shut_if_readable(int fd) {

@@ -7,9 +7,12 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
-/* The port of its own end, or of the other one; -1: it is no internet socket. */
-int e2b_socket_port(int fd, bool remote);
+/* -1: it is no internet address. */
+int e2b_socket_port(const struct sockaddr *address);
+/* The port of its own end; -1: it is no internet socket. */
+int e2b_socket_local_port(int fd);
 
 /* True when something lies there to be read, or it is broken: it is then shut and emptied, so that
  * whoever looks at it next finds its end. Never waits. */

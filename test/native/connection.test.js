@@ -3,6 +3,7 @@
 // Where calls go and how they get in: the environment at the time of the call, proxies, tokens of
 // sandboxes that somebody else made.
 
+const { execFileSync } = require('node:child_process');
 const { once } = require('node:events');
 const fs = require('node:fs');
 const http = require('node:http');
@@ -89,6 +90,14 @@ test('the API key never goes to a sandbox, nor its token to the control plane', 
   expect(daemon['x-access-token']).toMatch(/.+/);
   await native.getE2bSandboxStatus(sandboxId, { ...far.client, metrics: false });
   expect(lastHeaders()['x-access-token']).toBeUndefined();
+});
+
+test('programs that this process starts inherit no connection', async () => {
+  await native.listE2bSandboxes('all', far.client);
+  const inherited = execFileSync('ls', ['-l', '/proc/self/fd'], { encoding: 'utf8' });
+  const tcp = fs.readFileSync('/proc/net/tcp', 'utf8');
+  const inodes = [...inherited.matchAll(/socket:\[(\d+)\]/g)].map(([, inode]) => inode);
+  expect(inodes.filter((inode) => new RegExp(` ${inode} `).test(tcp))).toEqual([]);
 });
 
 describe('where a sandbox is', () => {

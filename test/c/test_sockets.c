@@ -1,0 +1,153 @@
+/* Facts about sockets.c: what stays in the poll set, what leaves it, and that a number which is
+ * given out again is a new one. */
+#include "sockets.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "socket.h"
+#include "test.h"
+
+typedef struct pair {
+    int near, far, remote_port;
+} pair_t;
+
+/* Two ends of one connection on loopback; `near` is the one that curl would have. */
+static pair_t connect_pair(void) {
+    pair_t pair;
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t len = sizeof address;
+    struct sockaddr *any = (struct sockaddr *)&address;
+    int listener = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(bind(listener, any, len) == 0 && listen(listener, 1) == 0);
+    CHECK(getsockname(listener, any, &len) == 0);
+    pair.remote_port = e2b_socket_port(any);
+    pair.near = socket(AF_INET, SOCK_STREAM, 0);
+    CHECK(connect(pair.near, any, len) == 0);
+    pair.far = accept(listener, NULL, NULL);
+    CHECK(pair.far >= 0);
+    close(listener);
+    return pair;
+}
+
+static void close_pair(e2b_sockets_t *sockets, const pair_t *pair) {
+    e2b_sockets_closing(sockets, pair->near);
+    close(pair->near);
+    close(pair->far);
+}
+
+static void say(const pair_t *pair) {
+    CHECK_INT(send(pair->far, "x", 1, MSG_NOSIGNAL), 1);
+}
+
+static int ready(e2b_sockets_t *sockets) {
+    e2b_ready_t list[8];
+    return e2b_sockets_ready(sockets, list, 8);
+}
+
+/* Whether the poll set itself has something, wanted or not. */
+static int stirs(const e2b_sockets_t *sockets) {
+    e2b_ready_t list[8];
+    return e2b_pollset_ready(sockets->pollset, list, 8);
+}
+
+TEST("a socket that is wanted again is where it was") {
+    e2b_sockets_t sockets;
+    CHECK_INT(e2b_sockets_init(&sockets), 0);
+    pair_t pair = connect_pair();
+    e2b_sockets_opened(&sockets, pair.near, pair.remote_port);
+    CHECK_INT(e2b_sockets_want(&sockets, pair.near, true, false), 0);
+    e2b_sockets_unwant(&sockets, pair.near);
+    CHECK_INT(ready(&sockets), 0);
+    CHECK_INT(e2b_sockets_want(&sockets, pair.near, true, false), 0);
+    say(&pair);
+    CHECK_INT(ready(&sockets), 1);
+    close_pair(&sockets, &pair);
+    e2b_sockets_destroy(&sockets);
+}
+
+TEST("what comes while nobody is interested is told once it is wanted, and wakes nobody before") {
+    e2b_sockets_t sockets;
+    CHECK_INT(e2b_sockets_init(&sockets), 0);
+    pair_t pair = connect_pair();
+    e2b_sockets_opened(&sockets, pair.near, pair.remote_port);
+    CHECK_INT(e2b_sockets_want(&sockets, pair.near, true, false), 0);
+    e2b_sockets_unwant(&sockets, pair.near);
+    say(&pair);
+    CHECK_INT(stirs(&sockets), 1);
+    CHECK_INT(ready(&sockets), 0);
+    CHECK_INT(stirs(&sockets), 0);
+    CHECK_INT(e2b_sockets_want(&sockets, pair.near, true, false), 0);
+    CHECK_INT(ready(&sockets), 1);
+    close_pair(&sockets, &pair);
+    e2b_sockets_destroy(&sockets);
+}
+
+TEST("one that waited to write does not stay") {
+    e2b_sockets_t sockets;
+    CHECK_INT(e2b_sockets_init(&sockets), 0);
+    pair_t pair = connect_pair();
+    e2b_sockets_opened(&sockets, pair.near, pair.remote_port);
+    CHECK_INT(e2b_sockets_want(&sockets, pair.near, true, true), 0);
+    CHECK_INT(ready(&sockets), 1);
+    e2b_sockets_unwant(&sockets, pair.near);
+    CHECK_INT(stirs(&sockets), 0);
+    close_pair(&sockets, &pair);
+    e2b_sockets_destroy(&sockets);
+}
+
+TEST("a number that was closed and is given out again is watched anew") {
+    e2b_sockets_t sockets;
+    CHECK_INT(e2b_sockets_init(&sockets), 0);
+    pair_t first = connect_pair();
+    e2b_sockets_opened(&sockets, first.near, first.remote_port);
+    CHECK_INT(e2b_sockets_want(&sockets, first.near, true, false), 0);
+    e2b_sockets_unwant(&sockets, first.near);
+    pair_t second = connect_pair();
+    e2b_sockets_closing(&sockets, first.near);
+    CHECK_INT(dup2(second.near, first.near), first.near);
+    close(second.near);
+    second.near = first.near;
+    e2b_sockets_opened(&sockets, second.near, second.remote_port);
+    CHECK_INT(e2b_sockets_want(&sockets, second.near, true, false), 0);
+    say(&second);
+    CHECK_INT(ready(&sockets), 1);
+    close(first.far);
+    close_pair(&sockets, &second);
+    e2b_sockets_destroy(&sockets);
+}
+
+TEST("nothing is kept of one whose end is not told") {
+    e2b_sockets_t sockets;
+    CHECK_INT(e2b_sockets_init(&sockets), 0);
+    pair_t pair = connect_pair();
+    CHECK_INT(e2b_sockets_want(&sockets, pair.near, true, false), 0);
+    say(&pair);
+    CHECK_INT(ready(&sockets), 1);
+    e2b_sockets_unwant(&sockets, pair.near);
+    CHECK_INT(stirs(&sockets), 0);
+    CHECK_INT(e2b_sockets_find(&sockets, e2b_socket_local_port(pair.near), pair.remote_port), -1);
+    close_pair(&sockets, &pair);
+    e2b_sockets_destroy(&sockets);
+}
+
+TEST("it is found by its two ports while it is open") {
+    e2b_sockets_t sockets;
+    CHECK_INT(e2b_sockets_init(&sockets), 0);
+    pair_t pair = connect_pair();
+    int port = e2b_socket_local_port(pair.near);
+    e2b_sockets_opened(&sockets, pair.near, pair.remote_port);
+    CHECK_INT(e2b_sockets_find(&sockets, port, pair.remote_port), -1);
+    CHECK_INT(e2b_sockets_want(&sockets, pair.near, true, false), 0);
+    CHECK_INT(e2b_sockets_find(&sockets, port, pair.remote_port), pair.near);
+    CHECK_INT(e2b_sockets_find(&sockets, port, pair.remote_port + 1), -1);
+    CHECK_INT(e2b_sockets_find(&sockets, port + 1, pair.remote_port), -1);
+    CHECK_INT(e2b_sockets_find(&sockets, -1, pair.remote_port), -1);
+    close_pair(&sockets, &pair);
+    CHECK_INT(e2b_sockets_find(&sockets, port, pair.remote_port), -1);
+    e2b_sockets_destroy(&sockets);
+}
+
+TEST_MAIN
