@@ -215,6 +215,8 @@ export interface LocalBackend {
   /** The last 10,000, oldest first. */
   readonly requests: readonly RequestRecord[];
   sandboxes(): LocalSandbox[];
+  /** Lets the process end though the backend serves; its sandboxes end with the process. */
+  unref(): void;
   /** As if newly started, on the same port. */
   reset(): Promise<void>;
   /** Ends everything and says what could not be ended: zeros, unless the kernel holds a process. */

@@ -104,6 +104,14 @@ class LocalBackend {
   }
 
   /**
+   * Lets the process end though the backend serves; its sandboxes end with the process. For backends
+   * that somebody else starts, such as a test environment.
+   */
+  unref() {
+    this.#server.unref();
+  }
+
+  /**
    * As if newly started, on the same port: no sandboxes, faults, hits or requests; connections in
    * use are cut.
    */

@@ -24,6 +24,7 @@ class Server {
   #faults;
   #requestLog;
   #log;
+  #unheld = false; // the process may end while this serves
 
   /**
    * @param {object} parts
@@ -46,6 +47,7 @@ class Server {
     this.#server = http.createServer({ ...options, requestTimeout: 0 });
     this.#server.on('connection', (socket) => {
       this.#sockets.add(socket);
+      if (this.#unheld) socket.unref();
       socket.on('close', () => this.#sockets.delete(socket));
     });
     this.#server.on('request', (request, response) => void this.#serve(request, response));
@@ -57,6 +59,13 @@ class Server {
       this.#server.once('error', reject);
       this.#server.listen(port, '127.0.0.1', () => resolve(this.#server.address().port));
     });
+  }
+
+  /** From now on the server and its connections do not keep the process from ending. */
+  unref() {
+    this.#unheld = true;
+    this.#server.unref();
+    for (const socket of this.#sockets) socket.unref();
   }
 
   /**
