@@ -108,4 +108,27 @@ TEST("nor when one allocation alone has failed") {
     SSL_CTX_free(context);
 }
 
+/* 20 ms for Node's roots, which the loop thread must not spend, nor each connection. */
+TEST("a store is parsed at its first connection, not before, and all later ones share it") {
+    make_pem();
+    SSL_CTX *contexts[2] = {SSL_CTX_new(TLS_client_method()), SSL_CTX_new(TLS_client_method())};
+    CHECK(contexts[0] != NULL && contexts[1] != NULL);
+    e2b_trust_t *trust = NULL;
+    e2b_alloc_fail_after(2); /* the trust, and a copy of the text */
+    CHECK_INT(e2b_trust_create(pem, strlen(pem), &trust), E2B_OK);
+    CHECK_INT(e2b_trust_install(trust, contexts[0]), E2B_ERR_OUT_OF_MEMORY);
+    e2b_alloc_fail_after(-1);
+    CHECK_INT(e2b_trust_install(trust, contexts[0]), E2B_OK);
+    X509_STORE *store = SSL_CTX_get_cert_store(contexts[0]);
+    e2b_alloc_fail_after(0); /* parses nothing, copies nothing */
+    for (int i = 0; i < 2; i++) {
+        CHECK_INT(e2b_trust_install(trust, contexts[i]), E2B_OK);
+        CHECK(SSL_CTX_get_cert_store(contexts[i]) == store);
+    }
+    e2b_alloc_fail_after(-1);
+    e2b_trust_release(trust);
+    for (int i = 0; i < 2; i++) SSL_CTX_free(contexts[i]);
+    ERR_clear_error();
+}
+
 TEST_MAIN

@@ -269,6 +269,13 @@ function oldServer(onRequest) {
   });
 }
 
+// One for all far ends of a test file: who trusts it parses its certificates once.
+let usual = null;
+function usualAuthority() {
+  usual ??= createAuthority();
+  return usual;
+}
+
 /**
  * @param {{ maxStreams?: number, secure?: boolean, authority?: object, protocols?: string[] }} [options]
  *   SETTINGS_MAX_CONCURRENT_STREAMS (not said by default); without TLS it is HTTP/1.1; ALPN: ['h2']
@@ -278,7 +285,7 @@ function oldServer(onRequest) {
  *   until `release()`; `restart(protocols)`: drops all connections
  */
 async function startHttp2FarEnd(options = {}) {
-  const { maxStreams, secure = true, authority = createAuthority() } = options;
+  const { maxStreams, secure = true, authority = usualAuthority() } = options;
   let { protocols = ['h2'] } = options;
   const requests = [];
   const [waiting, waitingConnections] = [[], []];
@@ -308,11 +315,13 @@ async function startHttp2FarEnd(options = {}) {
         ALPNCallback: ({ protocols: offered }) => protocols.find((name) => offered.includes(name)),
       })
     : net.createServer();
+  server.on('connection', (socket) => {
+    sockets.add(socket);
+    socket.on('close', () => sockets.delete(socket));
+  });
   server.on(secure ? 'secureConnection' : 'connection', (socket) => {
     socket.number = count++;
-    sockets.add(socket);
     socket.setNoDelay(true);
-    socket.on('close', () => sockets.delete(socket));
     socket.on('error', () => {}); // the client may be gone first
     if (socket.alpnProtocol !== 'h2') {
       old.emit('connection', socket);

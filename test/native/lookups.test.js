@@ -4,34 +4,18 @@
 // silent. In a child process whose getaddrinfo answers as the test wants (hostile/lookups.c); nothing
 // of this machine's own names is touched.
 
-const { execFile, execFileSync } = require('node:child_process');
-const fs = require('node:fs');
-const os = require('node:os');
-const path = require('node:path');
-const { promisify } = require('node:util');
 const { createAuthority } = require('../../lib/local/certificate');
 const { startHostile } = require('../helpers/hostile');
 const { startProxy } = require('../helpers/hostile/proxy');
 const { startSilentPort } = require('../helpers/hostile/silent-port');
+const { withShim } = require('./helpers/calls-in-child');
 
-const CHILD = path.join(__dirname, 'children/calls-at-once.js');
-const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'e2b-lookups-'));
-const shim = path.join(folder, 'lookups.so');
-const noted = path.join(folder, 'lookups');
+const runCalls = withShim('lookups');
 const open = [];
 
-beforeAll(() => {
-  const source = path.join(__dirname, '../helpers/hostile/lookups.c');
-  const flags = ['-shared', '-fPIC', '-O1', '-Wall', '-Werror'];
-  // A compiler leaks, which is nobody's business here.
-  const env = { ...process.env, LD_PRELOAD: '' };
-  execFileSync('cc', [...flags, '-o', shim, source, '-ldl'], { env });
-});
 afterEach(async () => {
   await Promise.all(open.splice(0).map((one) => one.close()));
-  fs.rmSync(noted, { force: true });
 });
-afterAll(() => fs.rmSync(folder, { recursive: true }));
 
 const opened = (one) => {
   open.push(one);
@@ -44,18 +28,8 @@ const named = (far, name) => {
 
 /** Runs calls in a child, with these names. */
 async function callsAtOnce(names, calls) {
-  const env = {
-    ...process.env,
-    LD_PRELOAD: [process.env.LD_PRELOAD, shim].filter(Boolean).join(':'),
-    E2B_TEST_NAMES: names,
-    E2B_TEST_LOOKUPS: noted,
-  };
-  const { stdout } = await promisify(execFile)(process.execPath, [CHILD, JSON.stringify(calls)], {
-    env,
-    timeout: 15_000, // also: a lookup that hangs does not keep the process
-  });
-  const lookups = fs.existsSync(noted) ? fs.readFileSync(noted, 'utf8').split('\n') : [];
-  return { ...JSON.parse(stdout), lookups: lookups.filter((name) => name.endsWith('.test')) };
+  const { noted, ...outcome } = await runCalls(calls, { E2B_TEST_NAMES: names });
+  return { ...outcome, lookups: noted.filter((name) => name.endsWith('.test')) };
 }
 
 describe('a host with several addresses', () => {
@@ -153,4 +127,17 @@ test('two hundred calls at once over TLS look their host up once', async () => {
   const { results, lookups } = await callsAtOnce('far.test=127.0.0.1', [{ client, times: 200 }]);
   expect(results).toEqual(Array(200).fill({ value: [] }));
   expect(lookups).toEqual(['far.test']);
+});
+
+test('two hundred calls at once over TLS to a name that hangs take ten threads for it, not more', async () => {
+  const tls = createAuthority().certify(['slow.test']);
+  const far = opened(await startHostile({ tls }));
+  const idle = await callsAtOnce('', [{ client: far.client }]);
+  const client = { ...named(far, 'slow.test'), requestTimeoutMs: 500 };
+  const { results, lookups, threads } = await callsAtOnce('slow.test=hang', [
+    { client, times: 200 },
+  ]);
+  expect(results.filter(({ code }) => code !== 'TIMEOUT')).toEqual([]);
+  expect(lookups.length).toBeLessThanOrEqual(10);
+  expect(threads - idle.threads).toBeLessThanOrEqual(10);
 });

@@ -2,7 +2,7 @@
  * lookups.c: getaddrinfo as a test wants it, put in front of the C library's by LD_PRELOAD.
  * E2B_TEST_NAMES is a list such as "two.test=127.0.0.2+127.0.0.1,slow.test=hang,no.test=none":
  * addresses in that order, a lookup that never ends, or a name that is none; others are looked up
- * as ever. A line for each lookup goes to the file E2B_TEST_LOOKUPS.
+ * as ever. A line for each lookup goes to the file E2B_TEST_NOTES.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -16,7 +16,7 @@
 typedef int (*lookup_t)(const char *, const char *, const struct addrinfo *, struct addrinfo **);
 
 static void note(const char *node) {
-    const char *path = getenv("E2B_TEST_LOOKUPS");
+    const char *path = getenv("E2B_TEST_NOTES");
     int fd = path ? open(path, O_WRONLY | O_APPEND | O_CREAT, 0600) : -1;
     if (fd >= 0) {
         dprintf(fd, "%s\n", node);
