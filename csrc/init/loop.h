@@ -1,0 +1,67 @@
+/*
+ * loop.h: waiting for descriptors and for time, over one epoll. Knows nothing of frames; used by
+ * pid 1 and by the launcher. One thread. Whoever embeds a source or an alarm owns its memory and
+ * must close it before that goes away; zeroed memory is a closed source and a silent alarm.
+ */
+#ifndef E2B_INIT_LOOP_H
+#define E2B_INIT_LOOP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/epoll.h>
+
+#define LOOP_BATCH 64 /* descriptors told of in one round */
+
+typedef struct loop loop_t;
+typedef struct source source_t;
+typedef struct loop_alarm loop_alarm_t;
+
+/* A watched descriptor. `ready` gets EPOLLIN, EPOLLOUT, EPOLLHUP, EPOLLERR, EPOLLRDHUP as they are;
+ * the first two as asked for, HUP and ERR always. Level-triggered. It may close this source and any
+ * other: none that is closed is told of again, in this round either. */
+struct source {
+    loop_t *loop; /* NULL: closed */
+    int fd;
+    uint32_t events;
+    void (*ready)(source_t *source, uint32_t events);
+};
+
+/* Rings once, not before its time. */
+struct loop_alarm {
+    loop_t *loop; /* NULL: silent */
+    loop_alarm_t *next;
+    int64_t at_ms;
+    void (*ring)(loop_alarm_t *alarm);
+};
+
+struct loop {
+    int epoll;
+    int count, at; /* of the events of the round under way */
+    struct epoll_event events[LOOP_BATCH];
+    loop_alarm_t *alarms; /* the soonest first */
+};
+
+int loop_init(loop_t *loop); /* 0 or -errno */
+void loop_destroy(loop_t *loop);
+/* One wait, at most `timeout_ms` long (-1: until something happens), and all that it brings. 0 or
+ * -errno. */
+int loop_round(loop_t *loop, int timeout_ms);
+/* CLOCK_MONOTONIC. */
+int64_t loop_now_ms(void);
+
+/* 0 or -errno; then the descriptor stays the caller's. Else it is the source's (taken). */
+int source_open(source_t *source, loop_t *loop, int fd, uint32_t events,
+                void (*ready)(source_t *source, uint32_t events));
+/* Another set of events; 0 is none but HUP and ERR, which do not wait to be asked for. */
+void source_want(source_t *source, uint32_t events);
+/* Not watched any more; its descriptor is given back (-1 from a closed one). */
+int source_release(source_t *source);
+/* The same, and closes the descriptor. */
+void source_close(source_t *source);
+
+/* Sets it anew if it is set. */
+void alarm_set(loop_alarm_t *alarm, loop_t *loop, int64_t delay_ms,
+               void (*ring)(loop_alarm_t *alarm));
+void alarm_stop(loop_alarm_t *alarm);
+
+#endif
