@@ -61,6 +61,10 @@ module.exports = [
     rules,
   },
   { files: ['test/**'], languageOptions: { globals: { ...globals.jest } } },
+  {
+    files: ['examples/**/*.test.js'],
+    languageOptions: { globals: { ...globals.jest, e2bBackend: 'readonly' } },
+  },
   // Programs whose output is their product.
   {
     files: ['tools/**', 'examples/**', 'test/bench/**', 'test/**/children/**'],

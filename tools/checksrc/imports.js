@@ -42,7 +42,7 @@ const JS_ROOMS = {
     files: /^lib\/(index|compat)\.m?js$/,
     may: ['swarm', 'trading', 'fleet', 'policy', 'store', 'native', 'agents', 'leaves'],
   },
-  faces: { files: /^lib\/(cli|mcp|rest)\//, may: ['index', 'local', 'leaves'] },
+  faces: { files: /^lib\/(cli|jest|mcp|rest)\//, may: ['index', 'local', 'leaves'] },
   // An independent second opinion on the protocol: it must not share a line with the client.
   local: { files: /^lib\/local\//, may: [] },
 };
