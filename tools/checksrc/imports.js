@@ -114,7 +114,7 @@ function checkPackage(file, name, packages) {
     .slice(0, name.startsWith('@') ? 2 : 1)
     .join('/');
   const area = file.split('/')[0];
-  const allowed = { lib: packages.run, test: packages.dev }[area] ?? [];
+  const allowed = { lib: packages.run, test: packages.dev, examples: packages.dev }[area] ?? [];
   if (!file.includes('/') || allowed.includes(own)) return null;
   return `${area}/ may not import the package ${own}`;
 }
