@@ -221,7 +221,7 @@ typedef struct e2b_tail e2b_tail_t;
 
 /* What a call came to. Borrowed from the op; buffers may be taken out of it (e2b_buf_take). */
 typedef struct e2b_result {
-    e2b_err_t err;          /* err.code is E2B_OK on success */
+    const e2b_err_t *err;   /* borrowed as all this; err->code is E2B_OK on success */
     int status;             /* HTTP status of the main answer */
     e2b_buf_t *body;        /* JSON text, or the bytes of a file */
     e2b_buf_t *extra;       /* get status: the daemon's metrics; empty when not asked or not had */

@@ -203,6 +203,8 @@ void e2b_http_destroy(e2b_http_t *http) {
     e2b_buf_destroy(&http->url);
     e2b_buf_destroy(&http->header_text);
     e2b_buf_destroy(&http->answer);
+    e2b_free(http->next_token);
+    http->next_token = NULL;
 }
 
 int e2b_http_header(e2b_http_t *http, const char *format, ...) {
@@ -213,7 +215,7 @@ int e2b_http_header(e2b_http_t *http, const char *format, ...) {
     int len = vsnprintf(line, sizeof line, format, args);
     va_end(args);
     if (len < 0 || (size_t)len >= sizeof line) return E2B_ERR_INVALID_ARGUMENT;
-    http->header_at[http->header_count] = http->header_text.len;
+    http->header_at[http->header_count] = (uint16_t)http->header_text.len;
     int code = e2b_buf_append(&http->header_text, line, (size_t)len + 1);
     if (code == E2B_OK) http->header_count++;
     e2b_wipe(line, (size_t)len);
@@ -314,6 +316,23 @@ void e2b_http_resume(e2b_http_t *http) {
     if (!http->paused) return;
     http->paused = false;
     e2b_engine_unpause(http->engine, &http->transfer);
+}
+
+/* A far end may begin its answer before it has read all: then nothing is freed. */
+bool e2b_http_forget_request(e2b_http_t *http) {
+    curl_off_t sent = 0;
+    CURL *easy = http->transfer.easy;
+    if (!easy || !http->head_done || http->on_body) return false;
+    curl_easy_getinfo(easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+    if (sent < (curl_off_t)http->body_len) return false;
+    curl_easy_setopt(easy, CURLOPT_HTTPHEADER, NULL);
+    curl_easy_setopt(easy, CURLOPT_POSTFIELDS, NULL);
+    e2b_buf_destroy(&http->header_text);
+    e2b_buf_destroy(&http->url);
+    http->header_count = 0;
+    http->body = NULL;
+    http->body_len = 0;
+    return true;
 }
 
 bool e2b_http_active(const e2b_http_t *http) {

@@ -34,6 +34,7 @@ struct e2b_http {
     e2b_buf_t url;
     const void *body; /* kept until done */
     size_t body_len;
+    const char *token;        /* kept: a secret in a header that no message may quote; NULL: none */
     e2b_http_body_cb on_body; /* instead of body */
     int64_t body_size;        /* with on_body: its length; -1: not known */
     bool bulk;                /* many bytes: larger buffers */
@@ -49,7 +50,7 @@ struct e2b_http {
     int status;
     int64_t retry_after_ms;
     char content_type[64];
-    char next_token[512];
+    char *next_token; /* of a list's page; NULL: none */
     e2b_buf_t answer; /* the body, or of a stream the body of a refusal */
     e2b_err_t err;    /* after on_done: E2B_OK when status is 2xx and the body is whole */
     bool sent;        /* some of the request may have reached the far end */
@@ -74,8 +75,8 @@ struct e2b_http {
     uint32_t stream;  /* of the request on it; 0: not known */
     bool unprocessed; /* it was sent, but the far end has proven not to have looked at it */
     bool paused;
-    e2b_buf_t header_text; /* lines, NUL-separated */
-    size_t header_at[E2B_HTTP_HEADERS];
+    e2b_buf_t header_text;                /* lines, NUL-separated */
+    uint16_t header_at[E2B_HTTP_HEADERS]; /* in that text */
     int header_count;
     struct curl_slist header_nodes[E2B_HTTP_HEADERS];
     char curl_text[CURL_ERROR_SIZE];
@@ -93,6 +94,9 @@ int e2b_http_start(e2b_http_t *http);
 /* Ends it silently; fine when idle. */
 void e2b_http_stop(e2b_http_t *http);
 void e2b_http_resume(e2b_http_t *http); /* after a pause */
+/* The answer has begun: what is only needed to send the request is freed. True: the owner may free
+ * its body too. Never from a curl callback. */
+bool e2b_http_forget_request(e2b_http_t *http);
 bool e2b_http_active(const e2b_http_t *http);
 
 /* Tells what was seen of it until now: for a cancel or a deadline of the owner's. */

@@ -18,17 +18,11 @@
 
 /* Overwrites what of this exchange is secret: the key, the proxy's password, the daemon's token. */
 static void scrub(const e2b_http_t *http, char *text) {
-    static const char token[] = "X-Access-Token: ";
     e2b_err_scrub(text, http->config->api_key);
     for (int i = 0; i < E2B_PROXY_SECRETS; i++) {
         e2b_err_scrub(text, http->config->proxy_secrets[i]);
     }
-    for (int i = 0; i < http->header_count; i++) {
-        const char *line = http->header_text.data + http->header_at[i];
-        if (strncmp(line, token, sizeof token - 1) == 0) {
-            e2b_err_scrub(text, line + sizeof token - 1);
-        }
-    }
+    e2b_err_scrub(text, http->token);
 }
 
 /* ---- libcurl ---- */

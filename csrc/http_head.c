@@ -9,9 +9,11 @@
 #include <string.h>
 #include <strings.h>
 
+#include "alloc.h"
 #include "platform.h"
 
 #define LENGTH_DIGITS 18 /* fit an int64_t */
+#define MAX_TOKEN 511    /* of a page */
 
 static bool header_is(const char *line, size_t len, const char *name, const char **value,
                       size_t *value_len) {
@@ -62,7 +64,9 @@ static void status_line(e2b_http_t *http, const char *line, size_t len) {
     http->retry_after_ms = -1;
     http->content_length = -1;
     http->encoded = false;
-    http->content_type[0] = http->next_token[0] = '\0';
+    http->content_type[0] = '\0';
+    e2b_free(http->next_token);
+    http->next_token = NULL;
 }
 
 static bool refuse(e2b_http_t *http, int code, const char *why) {
@@ -89,11 +93,12 @@ static bool take_length(e2b_http_t *http, const char *value, size_t len) {
 }
 
 static bool take_token(e2b_http_t *http, const char *value, size_t len) {
-    if (len >= sizeof http->next_token) {
+    if (len > MAX_TOKEN) {
         return refuse(http, E2B_ERR_BAD_RESPONSE, "the page token is too long");
     }
-    copy_text(http->next_token, sizeof http->next_token, value, len);
-    return true;
+    e2b_free(http->next_token);
+    http->next_token = e2b_strndup(value, len);
+    return http->next_token || refuse(http, E2B_ERR_OUT_OF_MEMORY, "out of memory");
 }
 
 /* The empty line behind the headers of one answer, which may be a 1xx. */

@@ -18,6 +18,8 @@
 #define MAX_REQUEST_TIMEOUT_MS 86400000
 #define MAX_USER 128 /* longer than any system's */
 
+static const e2b_err_t no_error = {.outcome = E2B_OUTCOME_NOT_SENT, .retry_after_ms = -1};
+
 #define OP_OF(pointer, member) ((e2b_op_t *)((char *)(pointer)-offsetof(e2b_op_t, member)))
 
 /* ---- checks ---- */
@@ -135,7 +137,7 @@ e2b_op_t *e2b_op_new(size_t size, const e2b_op_class_t *class, const e2b_call_t 
     op->result.body = &op->body;
     op->result.extra = &op->extra;
     op->result.next_token = "";
-    e2b_err_init(&op->result.err);
+    op->result.err = &no_error;
     return op;
 }
 
@@ -246,6 +248,7 @@ int e2b_op_daemon(e2b_op_t *op, e2b_http_t *http, const char *path, const char *
     if (code == E2B_OK) code = e2b_http_header(http, "E2b-Sandbox-Port: 49983");
     if (code == E2B_OK && access->token[0]) {
         code = e2b_http_header(http, "X-Access-Token: %s", access->token);
+        http->token = access->token;
     }
     if (code == E2B_OK && content_type) {
         code = e2b_http_header(http, "Content-Type: %s", content_type);
@@ -337,8 +340,9 @@ void e2b_op_finish(e2b_op_t *op) {
 
 void e2b_op_fail(e2b_op_t *op, const e2b_err_t *err) {
     if (op->finished) return;
-    op->result.err = *err;
     op->result.status = err->status;
+    if (err != &op->http.err) op->http.err = *err; /* no exchange needs its place any more */
+    op->result.err = &op->http.err;
     e2b_op_finish(op);
 }
 

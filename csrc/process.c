@@ -44,11 +44,17 @@ static void fail(process_op_t *self, const e2b_err_t *err) {
     e2b_op_fail(&self->op, &copy);
 }
 
+bool e2b_process_keep_error(process_op_t *self, const e2b_err_t *err) {
+    if (!self->stream_err) self->stream_err = e2b_malloc(sizeof *self->stream_err);
+    if (self->stream_err) *self->stream_err = *err;
+    return self->stream_err != NULL;
+}
+
 /* A stream that broke without an end: the daemon's health tells a dead sandbox from a dead
  * connection, as the official client does. */
 static void probed(e2b_http_t *http) {
     process_op_t *self = http->context;
-    e2b_err_t err = self->stream_err;
+    e2b_err_t err = *self->stream_err;
     if (http->err.code == E2B_ERR_SANDBOX_GONE) {
         int status = http->status;
         e2b_access_drop(e2b_client_access(self->op.client), self->op.config, self->op.sandbox_id,
@@ -72,8 +78,7 @@ static bool renew_input(process_op_t *self) {
 }
 
 static void probe(process_op_t *self, const e2b_err_t *why) {
-    self->stream_err = *why;
-    if (!renew_input(self)) {
+    if (!e2b_process_keep_error(self, why) || !renew_input(self)) {
         fail(self, why);
         return;
     }
@@ -98,18 +103,18 @@ static void stream_over(process_op_t *self) {
         return;
     }
     if (err->code == E2B_OK) {
-        if (self->stream_err.code != E2B_OK) { /* the end envelope's error */
-            if (self->stream_err.code == E2B_ERR_TIMEOUT && self->limit_ms) {
+        e2b_err_t *end = self->stream_err; /* the end envelope's */
+        if (end) {
+            if (end->code == E2B_ERR_TIMEOUT && self->limit_ms) {
                 self->killing = true; /* the daemon's timeout: it has killed the process */
                 finish(self);
                 return;
             }
             char words[256];
-            snprintf(words, sizeof words, "%.255s", self->stream_err.message);
-            e2b_err_set(&self->stream_err, self->stream_err.code, "%s failed: %s", op->class->what,
-                        words);
-            self->stream_err.status = op->http.status;
-            fail(self, &self->stream_err);
+            snprintf(words, sizeof words, "%.255s", end->message);
+            e2b_err_set(end, end->code, "%s failed: %s", op->class->what, words);
+            end->status = op->http.status;
+            fail(self, end);
             return;
         }
         if (e2b_rpc_decoder_finish(&self->decoder, err) == E2B_OK) {
@@ -259,6 +264,8 @@ static void open_stream(process_op_t *self) {
     op->http.timeout_ms = 0;
     op->http.on_data = e2b_process_data;
     int code = e2b_rpc_encode(&op->request, 0, self->message, strlen(self->message));
+    e2b_wipe_free_string(self->message); /* a process is started once */
+    self->message = NULL;
     if (code == E2B_OK) {
         code = e2b_op_daemon(op, &op->http,
                              self->attach ? "/process.Process/Connect" : "/process.Process/Start",
@@ -311,6 +318,7 @@ static void running(process_op_t *self) {
         return;
     }
     if (op->began) {
+        if (e2b_http_forget_request(&op->http)) e2b_buf_destroy(&op->request);
         if (self->has_stdin) send_input(self);
         if (!op->finished) set_timer(self);
     }
@@ -344,6 +352,7 @@ static void destroy(e2b_op_t *op) {
     process_op_t *self = (process_op_t *)op;
     if (self->input) e2b_http_destroy(self->input);
     e2b_free(self->input);
+    e2b_free(self->stream_err);
     e2b_buf_destroy(&self->input_body);
     e2b_rpc_decoder_destroy(&self->decoder);
     e2b_buf_destroy(&self->scratch);

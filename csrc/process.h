@@ -38,13 +38,16 @@ typedef struct process_op {
     bool closed_well; /* and the end envelope without an error */
     bool killing;     /* the deadline has passed */
     int64_t began_at_ms, heard_at_ms;
-    e2b_err_t stream_err; /* of the end envelope or of a broken frame */
+    e2b_err_t *stream_err; /* of the end envelope, or of a stream that broke; else NULL */
 } process_op_t;
 
 extern const e2b_op_class_t e2b_exec_class, e2b_attach_class, e2b_killer_class;
 
 /* Ends the process that self has started, with all its descendants; silent when there is none. */
 void e2b_process_kill(process_op_t *self);
+
+/* Copies err to stream_err. False: out of memory. */
+bool e2b_process_keep_error(process_op_t *self, const e2b_err_t *err);
 
 /* The stream's data callback. */
 int e2b_process_data(e2b_http_t *http, const char *data, size_t len);

@@ -21,7 +21,6 @@ static process_op_t *new_process(const e2b_op_class_t *class, const e2b_call_t *
     if (!self) return NULL;
     self->keep = keep;
     self->stream = stream;
-    e2b_err_init(&self->stream_err);
     e2b_rpc_decoder_init(&self->decoder, E2B_MAX_FRAME);
     e2b_buf_init(&self->scratch, E2B_MAX_FRAME);
     e2b_buf_init_secret(&self->input_body, 2 * E2B_INPUT_CHUNK);

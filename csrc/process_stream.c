@@ -102,10 +102,14 @@ static int take_event(process_op_t *self, const char *json, size_t len, e2b_err_
 static int on_frame(void *context, uint8_t flags, const char *data, size_t len, e2b_err_t *err) {
     process_op_t *self = context;
     if (!(flags & E2B_RPC_END)) return take_event(self, data, len, err);
-    self->closed_well = e2b_rpc_end_parse(data, len, &self->stream_err) == E2B_OK;
-    e2b_err_scrub(self->stream_err.message, self->op.credentials->token);
-    e2b_err_scrub(self->stream_err.server_code, self->op.credentials->token);
-    return E2B_OK;
+    e2b_err_t end;
+    e2b_err_init(&end);
+    self->closed_well = e2b_rpc_end_parse(data, len, &end) == E2B_OK;
+    if (self->closed_well) return E2B_OK;
+    e2b_err_scrub(end.message, self->op.credentials->token);
+    e2b_err_scrub(end.server_code, self->op.credentials->token);
+    if (e2b_process_keep_error(self, &end)) return E2B_OK;
+    return e2b_err_set(err, E2B_ERR_OUT_OF_MEMORY, "%s: out of memory", self->op.class->what);
 }
 
 int e2b_process_data(e2b_http_t *http, const char *data, size_t len) {

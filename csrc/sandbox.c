@@ -110,7 +110,7 @@ static void simple_advance(e2b_op_t *op) {
         return;
     }
     if (!e2b_op_answered(op)) return;
-    op->result.next_token = op->http.next_token;
+    if (op->http.next_token) op->result.next_token = op->http.next_token;
     e2b_op_keep_answer(op);
     if (op->http.makes) {
         e2b_access_learn(e2b_client_access(op->client), op->config, op->sandbox_id,

@@ -261,11 +261,11 @@ static void take_done(e2b_batch_t *batch, e2b_calls_t *calls, e2b_op_t *op) {
     e2b_result_t *result = e2b_op_result(op);
     const char *sandbox_id = e2b_op_sandbox_id(op);
     bool process = pending->answer == E2B_ANSWER_PROCESS;
-    bool added = result->err.code == E2B_OK
+    bool added = result->err->code == E2B_OK
                      ? add_success(batch, pending, result)
-                     : add_failure(batch, pending->id, &result->err, sandbox_id,
+                     : add_failure(batch, pending->id, result->err, sandbox_id,
                                    process ? result : NULL, pending->text);
-    if (!added) add_lost_answer(batch, pending->id, &result->err, sandbox_id);
+    if (!added) add_lost_answer(batch, pending->id, result->err, sandbox_id);
     batch->count++;
     *batch->last = pending;
     batch->last = &pending->next;

@@ -88,8 +88,8 @@ static inline int oom_drive(const oom_plan_t *plan, e2b_client_t *client) {
         e2b_op_t *now = oom_take(plan, client);
         if (now) done = now;
     }
-    int code = e2b_op_result(done)->err.code;
-    CHECK((code == E2B_OK) == (e2b_op_result(done)->err.message[0] == '\0'));
+    int code = e2b_op_result(done)->err->code;
+    CHECK((code == E2B_OK) == (e2b_op_result(done)->err->message[0] == '\0'));
     e2b_op_free(done);
     return code;
 }

@@ -24,8 +24,8 @@ TEST("ten calls at once look the credentials up once, and later ones not at all"
     answer_lists(&drive);
     for (int i = 0; i < 10; i++) drive_submit(&drive, list(&drive));
     DRIVE_UNTIL(&drive, drive.done_count == 10);
-    for (int i = 0; i < 10; i++) CHECK_INT(e2b_op_result(drive.done[i])->err.code, E2B_OK);
-    CHECK_INT(drive_run(&drive, list(&drive))->err.code, E2B_OK);
+    for (int i = 0; i < 10; i++) CHECK_INT(e2b_op_result(drive.done[i])->err->code, E2B_OK);
+    CHECK_INT(drive_run(&drive, list(&drive))->err->code, E2B_OK);
     CHECK_INT(far_count_of(drive.far, LOOKUP), 1);
     CHECK_INT(far_count_of(drive.far, LIST), 11);
     const far_request_t *request = far_request_of(drive.far, LIST, 0);
@@ -48,10 +48,10 @@ TEST("one who gives up does not take the answer of the others with him") {
     DRIVE_UNTIL(&drive, far_count(drive.far) == 1);
     e2b_client_cancel(drive.client, first);
     e2b_client_cancel(drive.client, third);
-    CHECK_INT(drive_wait(&drive, first)->err.code, E2B_ERR_CANCELLED);
-    CHECK_INT(drive_wait(&drive, first)->err.outcome, E2B_OUTCOME_NOT_SENT);
+    CHECK_INT(drive_wait(&drive, first)->err->code, E2B_ERR_CANCELLED);
+    CHECK_INT(drive_wait(&drive, first)->err->outcome, E2B_OUTCOME_NOT_SENT);
     far_open(drive.far);
-    CHECK_INT(drive_wait(&drive, second)->err.code, E2B_OK);
+    CHECK_INT(drive_wait(&drive, second)->err->code, E2B_OK);
     CHECK_INT(far_count_of(drive.far, LIST), 1);
     drive_end(&drive);
 }
@@ -67,7 +67,7 @@ TEST("when nobody waits any more the lookup is given up, and the next call begin
     e2b_client_cancel(drive.client, id);
     drive_wait(&drive, id);
     DRIVE_UNTIL(&drive, far_open_connections(drive.far) == 0);
-    CHECK_INT(drive_run(&drive, list(&drive))->err.code, E2B_OK);
+    CHECK_INT(drive_run(&drive, list(&drive))->err->code, E2B_OK);
     CHECK_INT(far_count_of(drive.far, LOOKUP), 2);
     drive_end(&drive);
 }
@@ -83,11 +83,11 @@ TEST("each who waits has the deadline of his own call") {
     drive.call.request_timeout_ms = 40;
     uint64_t hasty = drive_submit(&drive, list(&drive));
     e2b_result_t *result = drive_wait(&drive, hasty);
-    CHECK_INT(result->err.code, E2B_ERR_TIMEOUT);
-    CHECK_INT(result->err.outcome, E2B_OUTCOME_NOT_SENT);
-    CHECK(result->err.retryable);
+    CHECK_INT(result->err->code, E2B_ERR_TIMEOUT);
+    CHECK_INT(result->err->outcome, E2B_OUTCOME_NOT_SENT);
+    CHECK(result->err->retryable);
     far_open(drive.far);
-    CHECK_INT(drive_wait(&drive, patient)->err.code, E2B_OK);
+    CHECK_INT(drive_wait(&drive, patient)->err->code, E2B_OK);
     drive_end(&drive);
 }
 
@@ -102,9 +102,9 @@ TEST("a hasty first caller does not shorten the wait of those who join") {
     uint64_t hasty = drive_submit(&drive, list(&drive));
     drive.call.request_timeout_ms = 0;
     uint64_t patient = drive_submit(&drive, list(&drive));
-    CHECK_INT(drive_wait(&drive, hasty)->err.code, E2B_ERR_TIMEOUT);
+    CHECK_INT(drive_wait(&drive, hasty)->err->code, E2B_ERR_TIMEOUT);
     far_open(drive.far);
-    CHECK_INT(drive_wait(&drive, patient)->err.code, E2B_OK);
+    CHECK_INT(drive_wait(&drive, patient)->err->code, E2B_OK);
     drive_end(&drive);
 }
 
@@ -139,12 +139,12 @@ TEST("a lookup that fails fails all who wait, and the call itself was never sent
         for (int n = 0; n < 3; n++) drive_submit(&drive, list(&drive));
         DRIVE_UNTIL(&drive, drive.done_count == 3);
         for (int n = 0; n < 3; n++) {
-            const e2b_err_t *err = &e2b_op_result(drive.done[n])->err;
+            const e2b_err_t *err = e2b_op_result(drive.done[n])->err;
             CHECK_INT(err->code, failures[i].code);
             CHECK_INT(err->outcome, failures[i].outcome);
         }
         CHECK_INT(far_count_of(drive.far, LIST), 0);
-        CHECK_INT(drive_run(&drive, list(&drive))->err.code, E2B_OK); /* not remembered */
+        CHECK_INT(drive_run(&drive, list(&drive))->err->code, E2B_OK); /* not remembered */
         drive_end(&drive);
     }
 }
@@ -157,7 +157,7 @@ TEST("a token too long for a header is refused as such") {
     token[sizeof token - 1] = '\0';
     snprintf(body, sizeof body, "{\"envdAccessToken\":\"%s\"}", token);
     far_reply(far_on(drive.far, LOOKUP), 200, NULL, body);
-    CHECK_INT(drive_run(&drive, list(&drive))->err.code, E2B_ERR_BAD_RESPONSE);
+    CHECK_INT(drive_run(&drive, list(&drive))->err->code, E2B_ERR_BAD_RESPONSE);
     drive_end(&drive);
 }
 
@@ -169,7 +169,7 @@ TEST("a sandbox without a token is asked without one") {
         drive_init(&drive);
         answer_lists(&drive);
         far_reply(far_on(drive.far, LOOKUP), 200, NULL, bodies[i]);
-        CHECK_INT(drive_run(&drive, list(&drive))->err.code, E2B_OK);
+        CHECK_INT(drive_run(&drive, list(&drive))->err->code, E2B_OK);
         CHECK(strstr(far_request_of(drive.far, LIST, 0)->headers, "X-Access-Token") == NULL);
         drive_end(&drive);
     }
@@ -192,9 +192,9 @@ TEST("create, connect and get teach the credentials") {
         if (way == 1) CHECK_INT(e2b_op_connect(&drive.call, SANDBOX, 0, &op, NULL), E2B_OK);
         if (way == 2) CHECK_INT(e2b_op_get(&drive.call, SANDBOX, true, &op, NULL), E2B_OK);
         e2b_result_t *result = drive_run(&drive, op);
-        CHECK_INT(result->err.code, E2B_OK);
+        CHECK_INT(result->err->code, E2B_OK);
         if (way == 2) CHECK_STR(result->extra->data, "{\"cpu_count\":1}");
-        CHECK_INT(drive_run(&drive, list(&drive))->err.code, E2B_OK);
+        CHECK_INT(drive_run(&drive, list(&drive))->err->code, E2B_OK);
         CHECK_INT(far_count_of(drive.far, LOOKUP), way == 2 ? 1 : 0);
         CHECK_STR(far_header(drive.far, far_request_of(drive.far, LIST, 0), "X-Access-Token"),
                   TOKEN);
@@ -212,8 +212,8 @@ TEST("what a daemon's 401 or 502 proves wrong is looked up anew") {
         far_reply(lookup, 200, NULL, KNOWN);
         far_reply(far_on(drive.far, LIST), statuses[i], NULL, "{\"message\":\"x\"}");
         answer_lists(&drive);
-        CHECK(drive_run(&drive, list(&drive))->err.code != E2B_OK);
-        CHECK_INT(drive_run(&drive, list(&drive))->err.code, E2B_OK);
+        CHECK(drive_run(&drive, list(&drive))->err->code != E2B_OK);
+        CHECK_INT(drive_run(&drive, list(&drive))->err->code, E2B_OK);
         CHECK_INT(far_count_of(drive.far, LOOKUP), 2);
         drive_end(&drive);
     }
@@ -230,7 +230,7 @@ TEST("terminating forgets the credentials") {
     drive_run(&drive, list(&drive));
     e2b_op_t *op = NULL;
     CHECK_INT(e2b_op_terminate(&drive.call, SANDBOX, 0, &op, NULL), E2B_OK);
-    CHECK_INT(drive_run(&drive, op)->err.code, E2B_OK);
+    CHECK_INT(drive_run(&drive, op)->err->code, E2B_OK);
     drive_run(&drive, list(&drive));
     CHECK_INT(far_count_of(drive.far, LOOKUP), 2);
     drive_end(&drive);

@@ -43,7 +43,7 @@ TEST("program, configuration and data are uploaded into the agent's folder, then
     far_reply(files, 200, NULL, "[]");
     answer_start(&drive);
     e2b_agent_args_t args = usual();
-    CHECK_INT(drive_run(&drive, agent(&drive, &args))->err.code, E2B_OK);
+    CHECK_INT(drive_run(&drive, agent(&drive, &args))->err->code, E2B_OK);
     static const char *const lines[] = {"POST /files?path=agents%2Fagent-1%2Fmomentum.js",
                                         "POST /files?path=agents%2Fagent-1%2Fconfig.json",
                                         "POST /files?path=agents%2Fagent-1%2Fdata%2FSPX.csv",
@@ -72,7 +72,7 @@ TEST("an upload that fails ends the agent before it begins") {
     far_reply(far_on(drive.far, "POST /files"), 507, NULL, "{\"code\":507,\"message\":\"full\"}");
     e2b_agent_args_t args = usual();
     e2b_result_t *result = drive_run(&drive, agent(&drive, &args));
-    CHECK_INT(result->err.code, E2B_ERR_DISK_FULL);
+    CHECK_INT(result->err->code, E2B_ERR_DISK_FULL);
     CHECK_INT(far_count_of(drive.far, START), 0);
     drive_end(&drive);
 }
@@ -86,7 +86,7 @@ TEST("an agent is cancelled in the middle of its uploads") {
     uint64_t id = drive_submit(&drive, agent(&drive, &args));
     DRIVE_UNTIL(&drive, far_count_of(drive.far, "POST /files") == 1);
     e2b_client_cancel(drive.client, id);
-    CHECK_INT(drive_wait(&drive, id)->err.code, E2B_ERR_CANCELLED);
+    CHECK_INT(drive_wait(&drive, id)->err->code, E2B_ERR_CANCELLED);
     drive_idle(&drive);
     CHECK_INT(far_count_of(drive.far, START), 0);
     drive_end(&drive);

@@ -136,7 +136,7 @@ TEST("the user's headers go to both planes, the key to the control plane alone")
     far_reply(far_on(drive.far, "POST /process.Process/List"), 200, NULL, "{}");
     e2b_op_t *op = NULL;
     CHECK_INT(e2b_op_processes(&drive.call, SANDBOX, &op, NULL), E2B_OK);
-    CHECK_INT(drive_run(&drive, op)->err.code, E2B_OK);
+    CHECK_INT(drive_run(&drive, op)->err->code, E2B_OK);
     const far_request_t *control = far_request_of(drive.far, "GET /sandboxes/", 0);
     const far_request_t *daemon = far_request_of(drive.far, "POST /process.", 0);
     CHECK_STR(far_header(drive.far, control, "X-API-Key"), KEY);
@@ -173,7 +173,7 @@ TEST("a host that is excepted from the proxy is reached directly") {
                                                              .proxy = "http://127.0.0.1:1",
                                                              .no_proxy = "localhost,127.0.0.1"});
     far_reply(far_on(drive.far, "GET /sandboxes/" SANDBOX), 200, NULL, "{}");
-    CHECK_INT(drive_run(&drive, drive_get(&drive))->err.code, E2B_OK);
+    CHECK_INT(drive_run(&drive, drive_get(&drive))->err->code, E2B_OK);
     drive_end(&drive);
 }
 
@@ -189,7 +189,7 @@ TEST("the configuration lives as long as the last call that uses it") {
     e2b_config_release(other);
     e2b_config_release(other);
     far_reply(far_on(drive.far, "GET /sandboxes/" SANDBOX), 200, NULL, "{}");
-    CHECK_INT(drive_run(&drive, op)->err.code, E2B_OK);
+    CHECK_INT(drive_run(&drive, op)->err->code, E2B_OK);
     drive_end(&drive);
 }
 

@@ -22,7 +22,7 @@ TEST("a call comes back with its id, its status and its body") {
     drive_init(&drive);
     reply_always(&drive, "GET /sandboxes/" SANDBOX, 200, RUNNING);
     e2b_result_t *result = drive_run(&drive, drive_get(&drive));
-    CHECK_INT(result->err.code, E2B_OK);
+    CHECK_INT(result->err->code, E2B_OK);
     CHECK_INT(result->status, 200);
     CHECK_STR(result->body->data, RUNNING);
     CHECK_STR(e2b_op_sandbox_id(drive.done[0]), SANDBOX);
@@ -42,7 +42,7 @@ TEST("a hundred calls at once all come back, each once") {
     CHECK_INT(far_count(drive.far), 100);
     for (uint64_t id = 1; id <= 100; id++) {
         CHECK(drive_done(&drive, id) != NULL);
-        CHECK_INT(e2b_op_result(drive_done(&drive, id))->err.code, E2B_OK);
+        CHECK_INT(e2b_op_result(drive_done(&drive, id))->err->code, E2B_OK);
     }
     drive_end(&drive);
 }
@@ -58,9 +58,9 @@ TEST("a connection is used again") {
 }
 
 static void check_cancelled(const e2b_result_t *result, e2b_outcome_t outcome) {
-    CHECK_INT(result->err.code, E2B_ERR_CANCELLED);
-    CHECK_INT(result->err.outcome, outcome);
-    CHECK(!result->err.retryable);
+    CHECK_INT(result->err->code, E2B_ERR_CANCELLED);
+    CHECK_INT(result->err->outcome, outcome);
+    CHECK(!result->err->retryable);
 }
 
 TEST("a call that is cancelled before any step was never sent") {
@@ -126,7 +126,7 @@ TEST("a cancel that crosses the completion, or that nobody knows, changes nothin
     e2b_client_step(drive.client, 1000);
     CHECK(e2b_client_take(drive.client) == NULL);
     CHECK_INT(drive.done_count, 1);
-    CHECK_INT(e2b_op_result(drive.done[0])->err.code, E2B_OK);
+    CHECK_INT(e2b_op_result(drive.done[0])->err->code, E2B_OK);
     drive_end(&drive);
 }
 
@@ -158,9 +158,9 @@ TEST("a deadline ends a call that gets no answer, and the connection with it") {
     drive.call.request_timeout_ms = 40;
     far_stall(far_on(drive.far, "POST /v2/sandboxes"));
     e2b_result_t *result = drive_run(&drive, drive_create(&drive));
-    CHECK_INT(result->err.code, E2B_ERR_TIMEOUT);
-    CHECK_INT(result->err.outcome, E2B_OUTCOME_UNKNOWN);
-    CHECK(!result->err.retryable);
+    CHECK_INT(result->err->code, E2B_ERR_TIMEOUT);
+    CHECK_INT(result->err->outcome, E2B_OUTCOME_UNKNOWN);
+    CHECK(!result->err->retryable);
     DRIVE_UNTIL(&drive, far_open_connections(drive.far) == 0);
     drive_end(&drive);
 }
@@ -174,9 +174,9 @@ TEST("a deadline while connecting leaves a call that was not sent") {
     drive.call.config = drive_config(hole.port, NULL);
     drive.call.request_timeout_ms = 40;
     e2b_result_t *result = drive_run(&drive, drive_create(&drive));
-    CHECK_INT(result->err.code, E2B_ERR_TIMEOUT);
-    CHECK_INT(result->err.outcome, E2B_OUTCOME_NOT_SENT);
-    CHECK(result->err.retryable);
+    CHECK_INT(result->err->code, E2B_ERR_TIMEOUT);
+    CHECK_INT(result->err->outcome, E2B_OUTCOME_NOT_SENT);
+    CHECK(result->err->retryable);
     far_hole_end(&hole);
     drive_end(&drive);
 }
@@ -280,7 +280,7 @@ TEST("calls are submitted and cancelled while another thread steps") {
     pthread_join(thread, NULL);
     DRIVE_UNTIL(&drive, drive.done_count == 50);
     for (size_t i = 0; i < 50; i++) {
-        CHECK_INT(e2b_op_result(drive.done[i])->err.code, E2B_ERR_CANCELLED);
+        CHECK_INT(e2b_op_result(drive.done[i])->err->code, E2B_ERR_CANCELLED);
     }
     drive_end(&drive);
 }

@@ -96,7 +96,7 @@ static void warm(drive_t *drive) {
     e2b_op_t *op = NULL;
     CHECK_INT(e2b_op_list(&drive->call, NULL, (e2b_strings_t){NULL, 0}, 1, NULL, &op, NULL),
               E2B_OK);
-    CHECK_INT(drive_run(drive, op)->err.code, E2B_OK);
+    CHECK_INT(drive_run(drive, op)->err->code, E2B_OK);
 }
 
 static void check_fault(const fault_t *fault, bool warmed, bool create) {
@@ -107,7 +107,7 @@ static void check_fault(const fault_t *fault, bool warmed, bool create) {
     const char *route = create ? "POST /v2/sandboxes" : "GET /sandboxes/" SANDBOX;
     script(&drive, route, fault);
     e2b_result_t *result = drive_run(&drive, create ? drive_create(&drive) : drive_get(&drive));
-    const e2b_err_t *err = &result->err;
+    const e2b_err_t *err = result->err;
     bool again = create ? fault->again : fault->again_get;
     if (err->code != fault->code || err->outcome != fault->outcome || err->retryable != again) {
         fprintf(stderr, "  %s, %s, %s: %s %d %s: %s (%s)\n", fault->name, warmed ? "warm" : "fresh",
@@ -146,10 +146,10 @@ TEST("429 without a wait is the cap on sandboxes where one is made, else the rat
     drive_init(&drive);
     far_reply(far_on(drive.far, "POST /v2/sandboxes"), 429, NULL, OURS);
     far_reply(far_on(drive.far, "GET /sandboxes/" SANDBOX), 429, NULL, OURS);
-    const e2b_err_t *err = &drive_run(&drive, drive_create(&drive))->err;
+    const e2b_err_t *err = drive_run(&drive, drive_create(&drive))->err;
     CHECK_INT(err->code, E2B_ERR_CONCURRENCY_LIMIT);
     CHECK(!err->retryable);
-    err = &drive_run(&drive, drive_get(&drive))->err;
+    err = drive_run(&drive, drive_get(&drive))->err;
     CHECK_INT(err->code, E2B_ERR_RATE_LIMITED);
     CHECK(err->retryable);
     drive_end(&drive);
@@ -160,7 +160,7 @@ TEST("a port where nobody listens was not sent to") {
     drive_init(&drive);
     e2b_config_release(drive.call.config);
     drive.call.config = drive_config(far_closed_port(), NULL);
-    const e2b_err_t *err = &drive_run(&drive, drive_create(&drive))->err;
+    const e2b_err_t *err = drive_run(&drive, drive_create(&drive))->err;
     CHECK_INT(err->code, E2B_ERR_CONNECT_FAILED);
     CHECK_INT(err->outcome, E2B_OUTCOME_NOT_SENT);
     CHECK(err->retryable);
@@ -178,7 +178,7 @@ TEST("a tunnel that the proxy refuses is the proxy's failure, and nothing was se
         1,
         &(e2b_config_options_t){.api_key = KEY, .api_url = "https://api.e2b.app", .proxy = proxy});
     far_reply(far_on(drive.far, "CONNECT api.e2b.app:443"), 403, NULL, "");
-    const e2b_err_t *err = &drive_run(&drive, drive_create(&drive))->err;
+    const e2b_err_t *err = drive_run(&drive, drive_create(&drive))->err;
     CHECK_INT(err->code, E2B_ERR_PROXY_FAILED);
     CHECK_INT(err->outcome, E2B_OUTCOME_NOT_SENT);
     CHECK(strstr(err->message, "secret-of-proxy") == NULL);
@@ -194,9 +194,9 @@ TEST("a kept connection that the far end closed meanwhile is replaced, not an er
     far_reply(answer, 200, NULL, "{}");
     far_close(answer);
     far_reply(far_on(drive.far, "GET /sandboxes/" SANDBOX), 200, NULL, "{}");
-    CHECK_INT(drive_run(&drive, drive_get(&drive))->err.code, E2B_OK);
+    CHECK_INT(drive_run(&drive, drive_get(&drive))->err->code, E2B_OK);
     DRIVE_UNTIL(&drive, far_open_connections(drive.far) == 0);
-    CHECK_INT(drive_run(&drive, drive_get(&drive))->err.code, E2B_OK);
+    CHECK_INT(drive_run(&drive, drive_get(&drive))->err->code, E2B_OK);
     CHECK_INT(far_connections(drive.far), 2);
     drive_end(&drive);
 }
@@ -215,7 +215,7 @@ TEST("a large body is sent once on a warmed connection that dies") {
     CHECK_INT(
         e2b_op_write_file(&drive.call, SANDBOX, "/big", NULL, (e2b_bytes_t){bytes, len}, &op, NULL),
         E2B_OK);
-    const e2b_err_t *err = &drive_run(&drive, op)->err;
+    const e2b_err_t *err = drive_run(&drive, op)->err;
     CHECK_INT(err->code, E2B_ERR_CONNECTION_LOST);
     CHECK_INT(err->outcome, E2B_OUTCOME_UNKNOWN);
     CHECK_INT(far_count_of(drive.far, "POST /files"), 1);
@@ -231,7 +231,7 @@ TEST("a delete is sent once on a warmed connection that dies, and may be repeate
     far_reset(far_on(drive.far, "DELETE /sandboxes/" SANDBOX));
     e2b_op_t *op = NULL;
     CHECK_INT(e2b_op_terminate(&drive.call, SANDBOX, 0, &op, NULL), E2B_OK);
-    const e2b_err_t *err = &drive_run(&drive, op)->err;
+    const e2b_err_t *err = drive_run(&drive, op)->err;
     CHECK_INT(err->code, E2B_ERR_CONNECTION_LOST);
     CHECK_INT(err->outcome, E2B_OUTCOME_UNKNOWN);
     CHECK(err->retryable);
@@ -253,7 +253,7 @@ TEST("an answer longer than the bound is refused, not kept") {
     far_send_bytes(answer, bytes, len);
     free(bytes);
     e2b_result_t *result = drive_run(&drive, drive_get(&drive));
-    CHECK_INT(result->err.code, E2B_ERR_RESPONSE_TOO_LARGE);
+    CHECK_INT(result->err->code, E2B_ERR_RESPONSE_TOO_LARGE);
     CHECK_INT(result->body->len, 0);
     drive_end(&drive);
 }
@@ -266,7 +266,7 @@ static int64_t retry_after(const char *value) {
     char extra[512];
     snprintf(extra, sizeof extra, "Retry-After: %s\r\n", value);
     far_reply(far_on(drive.far, "GET /sandboxes/" SANDBOX), 503, extra, OURS);
-    int64_t wait = drive_run(&drive, drive_get(&drive))->err.retry_after_ms;
+    int64_t wait = drive_run(&drive, drive_get(&drive))->err->retry_after_ms;
     drive_end(&drive);
     return wait;
 }
@@ -309,7 +309,7 @@ static void check_message(int status, const char *body, const char *holds) {
     drive_t drive;
     drive_init(&drive);
     far_reply(far_on(drive.far, "GET /sandboxes/" SANDBOX), status, NULL, body);
-    const e2b_err_t *err = &drive_run(&drive, drive_get(&drive))->err;
+    const e2b_err_t *err = drive_run(&drive, drive_get(&drive))->err;
     if (strstr(err->message, holds) == NULL) fprintf(stderr, "  it says: %s\n", err->message);
     CHECK(strstr(err->message, holds) != NULL);
     CHECK(strstr(err->message, KEY) == NULL);
@@ -335,7 +335,7 @@ TEST("an answer without its sandboxID is not quoted: it may hold the daemon's to
         drive_t drive;
         drive_init(&drive);
         far_reply(far_on(drive.far, "POST /v2/sandboxes"), 201, NULL, bodies[i]);
-        const e2b_err_t *err = &drive_run(&drive, drive_create(&drive))->err;
+        const e2b_err_t *err = drive_run(&drive, drive_create(&drive))->err;
         CHECK_INT(err->code, E2B_ERR_BAD_RESPONSE);
         CHECK_INT(err->outcome, E2B_OUTCOME_UNKNOWN);
         CHECK(strstr(err->message, TOKEN) == NULL);
@@ -347,7 +347,7 @@ TEST("a create that is answered in HTML quotes it") {
     drive_t drive;
     drive_init(&drive);
     far_reply(far_on(drive.far, "POST /v2/sandboxes"), 200, NULL, "<html>welcome</html>");
-    const e2b_err_t *err = &drive_run(&drive, drive_create(&drive))->err;
+    const e2b_err_t *err = drive_run(&drive, drive_create(&drive))->err;
     CHECK_INT(err->code, E2B_ERR_BAD_RESPONSE);
     CHECK(strstr(err->message, "<html>welcome") != NULL);
     drive_end(&drive);

@@ -40,7 +40,7 @@ TEST("stdin is written in order, each piece once, then closed") {
     uint64_t id = drive_submit(&drive, drive_exec(&drive, &args));
     DRIVE_UNTIL(&drive, far_count_of(drive.far, CLOSE) == 1);
     far_open(drive.far);
-    CHECK_INT(drive_wait(&drive, id)->err.code, E2B_OK);
+    CHECK_INT(drive_wait(&drive, id)->err->code, E2B_OK);
     CHECK_INT(far_count_of(drive.far, SEND), 3);
     e2b_buf_t got;
     e2b_buf_init(&got, len);
@@ -70,7 +70,7 @@ TEST("empty stdin is closed at once") {
     uint64_t id = drive_submit(&drive, drive_exec(&drive, &args));
     DRIVE_UNTIL(&drive, far_count_of(drive.far, CLOSE) == 1);
     far_open(drive.far);
-    CHECK_INT(drive_wait(&drive, id)->err.code, E2B_OK);
+    CHECK_INT(drive_wait(&drive, id)->err->code, E2B_OK);
     CHECK_INT(far_count_of(drive.far, SEND), 0);
     drive_end(&drive);
 }
@@ -85,7 +85,7 @@ TEST("a process that no longer reads is no error") {
     uint64_t id = drive_submit(&drive, drive_exec(&drive, &args));
     DRIVE_UNTIL(&drive, far_count_of(drive.far, SEND) == 1);
     far_open(drive.far);
-    CHECK_INT(drive_wait(&drive, id)->err.code, E2B_OK);
+    CHECK_INT(drive_wait(&drive, id)->err->code, E2B_OK);
     CHECK_INT(far_count_of(drive.far, CLOSE), 0);
     drive_end(&drive);
 }
@@ -99,9 +99,9 @@ TEST("stdin that is lost on its way interrupts the call and ends the process") {
     far_reset(far_on(drive.far, SEND));
     e2b_exec_args_t args = with_stdin("x", 1);
     e2b_result_t *result = drive_run(&drive, drive_exec(&drive, &args));
-    CHECK_INT(result->err.code, E2B_ERR_CONNECTION_LOST);
-    CHECK_INT(result->err.outcome, E2B_OUTCOME_INTERRUPTED);
-    CHECK(!result->err.retryable);
+    CHECK_INT(result->err->code, E2B_ERR_CONNECTION_LOST);
+    CHECK_INT(result->err->outcome, E2B_OUTCOME_INTERRUPTED);
+    CHECK(!result->err->retryable);
     DRIVE_UNTIL(&drive, far_count_of(drive.far, START) == 2);
     drive_end(&drive);
 }
@@ -133,7 +133,7 @@ TEST("a daemon that starts before it has read the whole request still gets it un
     DRIVE_UNTIL(&drive, far_count_of(drive.far, CLOSE) == 1);
     CHECK_INT(far_count_of(drive.far, START), 0); /* still on its way */
     far_open(drive.far);
-    CHECK_INT(drive_wait(&drive, id)->err.code, E2B_OK);
+    CHECK_INT(drive_wait(&drive, id)->err->code, E2B_OK);
     const far_request_t *request = far_request_of(drive.far, START, 0);
     static const char head[] = "{\"process\":{\"cmd\":\"cat\",\"args\":[\"";
     CHECK(strncmp(request->body + 5, head, sizeof head - 1) == 0);
@@ -160,7 +160,7 @@ TEST("credentials that another call has proved wrong do not trouble a process th
     DRIVE_UNTIL(&drive, far_count_of(drive.far, SEND) == 1);
     e2b_op_t *op = NULL;
     CHECK_INT(e2b_op_processes(&drive.call, SANDBOX, &op, NULL), E2B_OK);
-    CHECK_INT(drive_run(&drive, op)->err.code, E2B_ERR_BAD_GATEWAY);
+    CHECK_INT(drive_run(&drive, op)->err->code, E2B_ERR_BAD_GATEWAY);
     far_open(drive.far);
     DRIVE_UNTIL(&drive, far_count_of(drive.far, CLOSE) == 1 || drive_done(&drive, id) != NULL);
     CHECK(drive_done(&drive, id) == NULL);
@@ -181,13 +181,13 @@ TEST("input, input with an end, and an end alone are one, two and one request") 
     far_answer_t *answer = far_on(drive.far, "POST /process.Process/");
     far_always(answer);
     far_reply(answer, 200, NULL, "{}");
-    CHECK_INT(drive_run(&drive, input(&drive, "ab", false))->err.code, E2B_OK);
+    CHECK_INT(drive_run(&drive, input(&drive, "ab", false))->err->code, E2B_OK);
     CHECK_STR(far_request_of(drive.far, SEND, 0)->body,
               "{\"process\":{\"pid\":42},\"input\":{\"stdin\":\"YWI=\"}}");
     CHECK_INT(far_count_of(drive.far, CLOSE), 0);
-    CHECK_INT(drive_run(&drive, input(&drive, "c", true))->err.code, E2B_OK);
+    CHECK_INT(drive_run(&drive, input(&drive, "c", true))->err->code, E2B_OK);
     CHECK_INT(far_count_of(drive.far, CLOSE), 1);
-    CHECK_INT(drive_run(&drive, input(&drive, "", true))->err.code, E2B_OK);
+    CHECK_INT(drive_run(&drive, input(&drive, "", true))->err->code, E2B_OK);
     CHECK_INT(far_count_of(drive.far, SEND), 2);
     CHECK_INT(far_count_of(drive.far, CLOSE), 2);
     drive_end(&drive);
@@ -201,9 +201,9 @@ TEST("input of which the end could not be sent must not be sent again as a whole
     far_reply(answer, 200, NULL, "{}");
     far_reply(far_on(drive.far, CLOSE), 503, NULL, "{\"code\":\"unavailable\"}");
     e2b_result_t *result = drive_run(&drive, input(&drive, "ab", true));
-    CHECK_INT(result->err.code, E2B_ERR_SERVER_BUSY);
-    CHECK_INT(result->err.outcome, E2B_OUTCOME_INTERRUPTED);
-    CHECK(!result->err.retryable);
+    CHECK_INT(result->err->code, E2B_ERR_SERVER_BUSY);
+    CHECK_INT(result->err->outcome, E2B_OUTCOME_INTERRUPTED);
+    CHECK(!result->err->retryable);
     drive_end(&drive);
 }
 
@@ -216,7 +216,7 @@ TEST("a signal goes out by its name in the protocol, the two others are refused"
     e2b_err_t err;
     e2b_err_init(&err);
     CHECK_INT(e2b_op_signal(&drive.call, SANDBOX, 42, "SIGTERM", &op, &err), E2B_OK);
-    CHECK_INT(drive_run(&drive, op)->err.code, E2B_OK);
+    CHECK_INT(drive_run(&drive, op)->err->code, E2B_OK);
     CHECK_STR(far_request_of(drive.far, SIGNAL, 0)->body,
               "{\"process\":{\"pid\":42},\"signal\":\"SIGNAL_SIGTERM\"}");
     CHECK_INT(e2b_op_signal(&drive.call, SANDBOX, 42, "SIGHUP", &op, &err),

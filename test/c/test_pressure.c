@@ -70,7 +70,7 @@ TEST("a reader who does not acknowledge is given no more than the mark, then all
     CHECK(drive.out[0].len < before + E2B_STREAM_MARK + 2 * PIECE);
     drive.ack = true;
     e2b_client_ack(drive.client, id);
-    CHECK_INT(drive_wait(&drive, id)->err.code, E2B_OK);
+    CHECK_INT(drive_wait(&drive, id)->err->code, E2B_OK);
     CHECK_INT(drive.out[0].len, PIECE * PIECES);
     drive_end(&drive);
 }
@@ -98,7 +98,7 @@ TEST("streams whose readers do not acknowledge share one bound, and none of them
     CHECK(drive.out[0].len < STREAMS * (E2B_STREAM_SHARE + 2 * PIECE));
     drive.ack = true;
     for (int i = 0; i < STREAMS; i++) e2b_client_ack(drive.client, ids[i]);
-    for (int i = 0; i < STREAMS; i++) CHECK_INT(drive_wait(&drive, ids[i])->err.code, E2B_OK);
+    for (int i = 0; i < STREAMS; i++) CHECK_INT(drive_wait(&drive, ids[i])->err->code, E2B_OK);
     CHECK_INT(drive.out[0].len, STREAMS * PIECE * PIECES);
     drive_end(&drive);
 }
@@ -116,7 +116,7 @@ TEST("a call whose output is kept and not read never pauses") {
     far_last(answer);
     e2b_exec_args_t args = {.command = "yes", .timeout_s = 60, .keep = true, .max_output = 100};
     e2b_result_t *result = drive_run(&drive, drive_exec(&drive, &args));
-    CHECK_INT(result->err.code, E2B_OK);
+    CHECK_INT(result->err->code, E2B_OK);
     CHECK_INT(result->tail[0]->total, PIECE * PIECES);
     CHECK(result->tail[0]->cap <= 101);
     drive_end(&drive);
@@ -161,7 +161,7 @@ TEST("a paused stream is cancelled as any other") {
     DRIVE_UNTIL(&drive, drive.out[0].len >= E2B_STREAM_MARK);
     e2b_client_ack(drive.client, id);
     e2b_client_cancel(drive.client, id);
-    CHECK_INT(drive_wait(&drive, id)->err.code, E2B_ERR_CANCELLED);
+    CHECK_INT(drive_wait(&drive, id)->err->code, E2B_ERR_CANCELLED);
     drive_end(&drive);
 }
 
@@ -197,8 +197,8 @@ TEST("what is wrong in the piece that a pause held back ends the call when it go
     CHECK(e2b_client_take(drive.client) == NULL);
     e2b_client_ack(drive.client, id);
     e2b_result_t *result = drive_wait(&drive, id);
-    CHECK_INT(result->err.code, E2B_ERR_BAD_RESPONSE);
-    CHECK_INT(result->err.outcome, E2B_OUTCOME_INTERRUPTED);
+    CHECK_INT(result->err->code, E2B_ERR_BAD_RESPONSE);
+    CHECK_INT(result->err->outcome, E2B_OUTCOME_INTERRUPTED);
     drive_end(&drive);
 }
 

@@ -33,7 +33,7 @@ static void usual_stream(e2b_buf_t *out) {
 }
 
 static void check_usual(e2b_result_t *result) {
-    CHECK_INT(result->err.code, E2B_OK);
+    CHECK_INT(result->err->code, E2B_OK);
     CHECK_INT(result->pid, 42);
     CHECK(result->exited);
     CHECK_INT(result->exit_code, 3);
@@ -80,7 +80,7 @@ TEST("the request of a start is one envelope with command, arguments, environmen
                             .cwd = "/w",
                             .user = "root",
                             .timeout_s = 0.5};
-    CHECK_INT(drive_run(&drive, drive_exec(&drive, &args))->err.code, E2B_OK);
+    CHECK_INT(drive_run(&drive, drive_exec(&drive, &args))->err->code, E2B_OK);
     const far_request_t *request = far_request_of(drive.far, START, 0);
     const char *json =
         "{\"process\":{\"cmd\":\"/bin/echo\",\"args\":[\"a b\",\"\\\"q\\\"\",\"$(x)\","
@@ -183,7 +183,7 @@ TEST("at the deadline a killer is started for the whole tree, and the result say
     DRIVE_UNTIL(&drive, far_count_of(drive.far, START) == 2);
     far_open(drive.far);
     e2b_result_t *result = drive_wait(&drive, id);
-    CHECK_INT(result->err.code, E2B_OK);
+    CHECK_INT(result->err->code, E2B_OK);
     CHECK(result->timed_out && !result->exited);
     CHECK_STR(result->signal, "SIGKILL");
     CHECK(result->duration_ms >= 50);
@@ -203,7 +203,7 @@ TEST("the daemon's own deadline counts as ours") {
     far_frame(answer, E2B_RPC_END, "{\"error\":{\"code\":\"deadline_exceeded\"}}");
     far_last(answer);
     e2b_result_t *result = drive_run(&drive, drive_exec(&drive, &plain));
-    CHECK_INT(result->err.code, E2B_OK);
+    CHECK_INT(result->err->code, E2B_OK);
     CHECK(result->timed_out);
     drive_end(&drive);
 }
@@ -217,8 +217,8 @@ TEST("a cancel ends the call at once, as interrupted, and the process behind it"
     DRIVE_UNTIL(&drive, drive.news & E2B_NEWS_STARTED);
     e2b_client_cancel(drive.client, id);
     e2b_result_t *result = drive_wait(&drive, id);
-    CHECK_INT(result->err.code, E2B_ERR_CANCELLED);
-    CHECK_INT(result->err.outcome, E2B_OUTCOME_INTERRUPTED);
+    CHECK_INT(result->err->code, E2B_ERR_CANCELLED);
+    CHECK_INT(result->err->outcome, E2B_OUTCOME_INTERRUPTED);
     CHECK_INT(result->pid, 42);
     drive_idle(&drive);
     check_killer(&drive);
@@ -234,7 +234,7 @@ TEST("a detach ends the call and leaves the process alone") {
     DRIVE_UNTIL(&drive, drive.news & E2B_NEWS_STARTED);
     e2b_client_detach(drive.client, id);
     e2b_client_cancel(drive.client, id); /* too late: the first counts */
-    CHECK_INT(drive_wait(&drive, id)->err.code, E2B_ERR_CANCELLED);
+    CHECK_INT(drive_wait(&drive, id)->err->code, E2B_ERR_CANCELLED);
     drive_idle(&drive);
     CHECK_INT(far_count_of(drive.far, START), 1);
     drive_end(&drive);
@@ -277,7 +277,7 @@ TEST("the end of a view, by its time or by a cancel, kills nobody") {
         DRIVE_UNTIL(&drive, drive.news & E2B_NEWS_STARTED);
         if (way == 1) e2b_client_cancel(drive.client, id);
         e2b_result_t *result = drive_wait(&drive, id);
-        CHECK_INT(result->err.code, way == 0 ? E2B_OK : E2B_ERR_CANCELLED);
+        CHECK_INT(result->err->code, way == 0 ? E2B_OK : E2B_ERR_CANCELLED);
         CHECK_INT(result->timed_out, way == 0);
         CHECK_STR(result->signal, "");
         drive_idle(&drive);
@@ -294,7 +294,7 @@ TEST("attaching to a process that is not there is not found") {
     far_stream(answer);
     far_frame(answer, E2B_RPC_END, "{\"error\":{\"code\":\"not_found\",\"message\":\"no 42\"}}");
     far_last(answer);
-    CHECK_INT(drive_run(&drive, attach(&drive, 0))->err.code, E2B_ERR_NOT_FOUND);
+    CHECK_INT(drive_run(&drive, attach(&drive, 0))->err->code, E2B_ERR_NOT_FOUND);
     drive_end(&drive);
 }
 

@@ -32,7 +32,7 @@ TEST("create sends what was given and nothing else") {
     e2b_op_t *op = NULL;
     CHECK_INT(e2b_op_create(&drive.call, &args, &op, NULL), E2B_OK);
     e2b_result_t *result = drive_run(&drive, op);
-    CHECK_INT(result->err.code, E2B_OK);
+    CHECK_INT(result->err->code, E2B_OK);
     CHECK_INT(result->status, 201);
     CHECK_STR(result->body->data, MADE);
     CHECK_STR(far_request(drive.far, 0)->body,
@@ -60,7 +60,7 @@ TEST("create goes back to the older path only where the far end does not know th
         far_reply(far_on(drive.far, V2), cases[i].status, NULL, cases[i].body);
         far_reply(far_on(drive.far, V1), 201, NULL, MADE);
         e2b_result_t *result = drive_run(&drive, drive_create(&drive));
-        CHECK_INT(result->err.code == E2B_OK, cases[i].falls);
+        CHECK_INT(result->err->code == E2B_OK, cases[i].falls);
         CHECK_INT(far_count_of(drive.far, V2), 1);
         CHECK_INT(far_count_of(drive.far, V1), cases[i].falls);
         if (cases[i].falls) {
@@ -78,8 +78,8 @@ TEST("the older path is tried once, and its failure is the call's") {
     far_reply(far_on(drive.far, V2), 405, NULL, "");
     far_reset(far_on(drive.far, V1));
     e2b_result_t *result = drive_run(&drive, drive_create(&drive));
-    CHECK_INT(result->err.code, E2B_ERR_CONNECTION_LOST);
-    CHECK_INT(result->err.outcome, E2B_OUTCOME_UNKNOWN);
+    CHECK_INT(result->err->code, E2B_ERR_CONNECTION_LOST);
+    CHECK_INT(result->err->outcome, E2B_OUTCOME_UNKNOWN);
     CHECK_INT(far_count_of(drive.far, V1), 1);
     drive_end(&drive);
 }
@@ -159,7 +159,7 @@ TEST("the metrics are asked for only of a sandbox that runs, and may fail by the
             e2b_op_t *op = NULL;
             CHECK_INT(e2b_op_get(&drive.call, SANDBOX, true, &op, NULL), E2B_OK);
             e2b_result_t *result = drive_run(&drive, op);
-            CHECK_INT(result->err.code, E2B_OK);
+            CHECK_INT(result->err->code, E2B_OK);
             CHECK_STR(result->body->data, body);
             CHECK_INT(far_count_of(drive.far, "GET /metrics"), i == 0);
             CHECK_INT(result->extra->len, i == 0 && !fails ? 7 : 0);
@@ -201,7 +201,7 @@ TEST("a page token longer than its room is a bad answer, not a cut token") {
     memcpy(extra + 690, "\r\n", 3);
     far_reply(far_on(drive.far, "GET /v2/sandboxes"), 200, extra, "[]");
     e2b_result_t *result = drive_run(&drive, list(&drive, NULL, (e2b_strings_t){NULL, 0}, 1, NULL));
-    CHECK_INT(result->err.code, E2B_ERR_BAD_RESPONSE);
+    CHECK_INT(result->err->code, E2B_ERR_BAD_RESPONSE);
     drive_end(&drive);
 }
 
@@ -235,7 +235,7 @@ TEST("set timeout and connect send whole seconds, rounded up") {
     e2b_op_t *op = NULL;
     CHECK_INT(e2b_op_set_timeout(&drive.call, SANDBOX, 0.1, &op, NULL), E2B_OK);
     e2b_result_t *result = drive_run(&drive, op);
-    CHECK_INT(result->err.code, E2B_OK);
+    CHECK_INT(result->err->code, E2B_OK);
     CHECK_INT(result->status, 204);
     CHECK_STR(far_request(drive.far, 0)->body, "{\"timeout\":1}");
     CHECK_INT(e2b_op_connect(&drive.call, SANDBOX, 60, &op, NULL), E2B_OK);
@@ -263,11 +263,11 @@ TEST("terminating what is not there has succeeded already") {
     far_reply(far_on(drive.far, "DELETE"), 404, NULL, OURS_404);
     far_reply(far_on(drive.far, "DELETE"), 500, NULL, "");
     e2b_result_t *result = drive_run(&drive, terminate(&drive, 0));
-    CHECK(result->err.code == E2B_OK && !result->already_gone);
+    CHECK(result->err->code == E2B_OK && !result->already_gone);
     result = drive_run(&drive, terminate(&drive, 0));
-    CHECK(result->err.code == E2B_OK && result->already_gone);
+    CHECK(result->err->code == E2B_OK && result->already_gone);
     result = drive_run(&drive, terminate(&drive, 0));
-    CHECK_INT(result->err.code, E2B_ERR_SERVER_ERROR);
+    CHECK_INT(result->err->code, E2B_ERR_SERVER_ERROR);
     CHECK_STR(far_request(drive.far, 0)->line, "DELETE /sandboxes/" SANDBOX);
     CHECK_INT(far_request(drive.far, 0)->body_len, 0);
     drive_end(&drive);
@@ -288,7 +288,7 @@ TEST("terminating waits for this client's calls to the sandbox, and only for tho
     e2b_client_step(drive.client, 1000);
     CHECK_INT(far_count_of(drive.far, "DELETE"), 0);
     far_open(drive.far);
-    CHECK_INT(drive_wait(&drive, id)->err.code, E2B_OK);
+    CHECK_INT(drive_wait(&drive, id)->err->code, E2B_OK);
     CHECK(drive_done(&drive, get) != NULL);
     drive_end(&drive);
 }
@@ -304,8 +304,8 @@ TEST("terminating waits no longer than the grace, and not for another that waits
     DRIVE_UNTIL(&drive, far_count(drive.far) == 1);
     uint64_t first = drive_submit(&drive, terminate(&drive, 30));
     uint64_t second = drive_submit(&drive, terminate(&drive, 40));
-    CHECK_INT(drive_wait(&drive, first)->err.code, E2B_OK);
-    CHECK_INT(drive_wait(&drive, second)->err.code, E2B_OK);
+    CHECK_INT(drive_wait(&drive, first)->err->code, E2B_OK);
+    CHECK_INT(drive_wait(&drive, second)->err->code, E2B_OK);
     CHECK(drive_done(&drive, get) == NULL);
     drive_end(&drive);
 }
@@ -335,7 +335,7 @@ TEST("a file is written and read as bytes, whatever they are") {
     far_send(answer, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n");
     far_send_bytes(answer, bytes, sizeof bytes);
     e2b_result_t *result = drive_run(&drive, read_file(&drive, "/x", NULL, 10));
-    CHECK_INT(result->err.code, E2B_OK);
+    CHECK_INT(result->err->code, E2B_OK);
     CHECK_MEM(result->body->data, result->body->len, bytes, sizeof bytes);
     drive_end(&drive);
 }
@@ -349,11 +349,11 @@ TEST("an empty file is written and read") {
     e2b_op_t *op = NULL;
     CHECK_INT(e2b_op_write_file(&drive.call, SANDBOX, "e", NULL, (e2b_bytes_t){NULL, 0}, &op, NULL),
               E2B_OK);
-    CHECK_INT(drive_run(&drive, op)->err.code, E2B_OK);
+    CHECK_INT(drive_run(&drive, op)->err->code, E2B_OK);
     CHECK_STR(far_header(drive.far, far_request_of(drive.far, "POST /files", 0), "Content-Length"),
               "0");
     e2b_result_t *result = drive_run(&drive, read_file(&drive, "e", NULL, 0));
-    CHECK_INT(result->err.code, E2B_OK);
+    CHECK_INT(result->err->code, E2B_OK);
     CHECK_INT(result->body->len, 0);
     drive_end(&drive);
 }
@@ -365,13 +365,13 @@ TEST("a file longer than the bound, one that is not there, a full disk") {
     far_reply(far_on(drive.far, "GET /files"), 200, NULL, "12345678901");
     far_reply(far_on(drive.far, "GET /files"), 404, NULL, "{\"code\":404,\"message\":\"no x\"}");
     far_reply(far_on(drive.far, "POST /files"), 507, NULL, "{\"code\":507,\"message\":\"full\"}");
-    CHECK_INT(drive_run(&drive, read_file(&drive, "x", NULL, 10))->err.code,
+    CHECK_INT(drive_run(&drive, read_file(&drive, "x", NULL, 10))->err->code,
               E2B_ERR_RESPONSE_TOO_LARGE);
-    CHECK_INT(drive_run(&drive, read_file(&drive, "x", NULL, 10))->err.code, E2B_ERR_NOT_FOUND);
+    CHECK_INT(drive_run(&drive, read_file(&drive, "x", NULL, 10))->err->code, E2B_ERR_NOT_FOUND);
     e2b_op_t *op = NULL;
     CHECK_INT(e2b_op_write_file(&drive.call, SANDBOX, "x", NULL, (e2b_bytes_t){"x", 1}, &op, NULL),
               E2B_OK);
-    CHECK_INT(drive_run(&drive, op)->err.code, E2B_ERR_DISK_FULL);
+    CHECK_INT(drive_run(&drive, op)->err->code, E2B_ERR_DISK_FULL);
     drive_end(&drive);
 }
 
@@ -390,7 +390,7 @@ TEST("listing and removing name the path, and the user in the Basic header") {
     CHECK_STR(far_header(drive.far, request, "Authorization"), "Basic dTo=");
     CHECK_STR(far_header(drive.far, request, "Connect-Protocol-Version"), "1");
     CHECK_INT(e2b_op_remove_file(&drive.call, SANDBOX, "x", NULL, &op, NULL), E2B_OK);
-    CHECK_INT(drive_run(&drive, op)->err.code, E2B_OK);
+    CHECK_INT(drive_run(&drive, op)->err->code, E2B_OK);
     CHECK_STR(far_request_of(drive.far, "POST /filesystem.", 1)->body, "{\"path\":\"x\"}");
     drive_end(&drive);
 }

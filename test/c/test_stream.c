@@ -148,13 +148,13 @@ static void check_ending(const ending_t *ending, bool with_stdin) {
     e2b_exec_args_t args = plain;
     args.has_stdin = with_stdin;
     e2b_result_t *result = drive_run(&drive, drive_exec(&drive, &args));
-    if (result->err.code != ending->code || result->err.outcome != ending->outcome) {
-        fprintf(stderr, "  %s: %d %d %s\n", ending->name, result->err.code, result->err.outcome,
-                result->err.message);
+    if (result->err->code != ending->code || result->err->outcome != ending->outcome) {
+        fprintf(stderr, "  %s: %d %d %s\n", ending->name, result->err->code, result->err->outcome,
+                result->err->message);
     }
-    CHECK_INT(result->err.code, ending->code);
-    CHECK_INT(result->err.outcome, ending->outcome);
-    CHECK(!result->err.retryable);
+    CHECK_INT(result->err->code, ending->code);
+    CHECK_INT(result->err->outcome, ending->outcome);
+    CHECK(!result->err->retryable);
     CHECK_STR(result->signal, ending->signal);
     CHECK_INT(result->exited, ending->code == E2B_OK && ending->signal[0] == '\0');
     CHECK_INT(far_count_of(drive.far, START), 1);
@@ -188,10 +188,10 @@ TEST("a stream that breaks because the sandbox died says so") {
     far_open(drive.far);
     DRIVE_UNTIL(&drive, drive.done_count == 1);
     far_open(drive.far);
-    CHECK_INT(drive_wait(&drive, first)->err.code, E2B_ERR_SANDBOX_GONE);
-    CHECK_INT(drive_wait(&drive, second)->err.code, E2B_ERR_SANDBOX_GONE);
-    CHECK_INT(drive_wait(&drive, second)->err.status, 502);
-    CHECK_INT(drive_wait(&drive, second)->err.outcome, E2B_OUTCOME_INTERRUPTED);
+    CHECK_INT(drive_wait(&drive, first)->err->code, E2B_ERR_SANDBOX_GONE);
+    CHECK_INT(drive_wait(&drive, second)->err->code, E2B_ERR_SANDBOX_GONE);
+    CHECK_INT(drive_wait(&drive, second)->err->status, 502);
+    CHECK_INT(drive_wait(&drive, second)->err->outcome, E2B_OUTCOME_INTERRUPTED);
     drive_end(&drive);
 }
 
@@ -201,18 +201,18 @@ TEST("a start that is refused over HTTP was rejected, one that gets no answer is
     drive_known(&drive);
     far_reply(far_on(drive.far, START), 401, NULL, "{\"code\":\"unauthenticated\"}");
     e2b_result_t *result = drive_run(&drive, drive_exec(&drive, &plain));
-    CHECK_INT(result->err.code, E2B_ERR_UNAUTHENTICATED);
-    CHECK_INT(result->err.outcome, E2B_OUTCOME_REJECTED);
+    CHECK_INT(result->err->code, E2B_ERR_UNAUTHENTICATED);
+    CHECK_INT(result->err->outcome, E2B_OUTCOME_REJECTED);
     far_reset(far_on(drive.far, START));
     result = drive_run(&drive, drive_exec(&drive, &plain));
-    CHECK_INT(result->err.code, E2B_ERR_CONNECTION_LOST);
-    CHECK_INT(result->err.outcome, E2B_OUTCOME_UNKNOWN);
+    CHECK_INT(result->err->code, E2B_ERR_CONNECTION_LOST);
+    CHECK_INT(result->err->outcome, E2B_OUTCOME_UNKNOWN);
     drive.call.request_timeout_ms = 40;
     far_stall(far_on(drive.far, START));
     result = drive_run(&drive, drive_exec(&drive, &plain));
-    CHECK_INT(result->err.code, E2B_ERR_TIMEOUT);
-    CHECK_INT(result->err.outcome, E2B_OUTCOME_UNKNOWN);
-    CHECK(!result->err.retryable);
+    CHECK_INT(result->err->code, E2B_ERR_TIMEOUT);
+    CHECK_INT(result->err->outcome, E2B_OUTCOME_UNKNOWN);
+    CHECK(!result->err->retryable);
     drive_end(&drive);
 }
 
@@ -227,9 +227,9 @@ TEST("a daemon's error that holds its token is told without it") {
               "{\"error\":{\"code\":\"internal\",\"message\":\"you sent " TOKEN ", no\"}}");
     far_last(answer);
     e2b_result_t *result = drive_run(&drive, drive_exec(&drive, &plain));
-    CHECK_INT(result->err.code, E2B_ERR_SERVER_ERROR);
-    CHECK(strstr(result->err.message, "you sent *") != NULL);
-    CHECK(strstr(result->err.message, TOKEN) == NULL);
+    CHECK_INT(result->err->code, E2B_ERR_SERVER_ERROR);
+    CHECK(strstr(result->err->message, "you sent *") != NULL);
+    CHECK(strstr(result->err->message, TOKEN) == NULL);
     drive_end(&drive);
 }
 

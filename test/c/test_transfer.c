@@ -52,7 +52,7 @@ static void outlast(drive_t *drive, int64_t ms) {
     e2b_err_t err;
     e2b_err_init(&err);
     CHECK_INT(e2b_op_list(&call, NULL, (e2b_strings_t){NULL, 0}, 1, NULL, &op, &err), E2B_OK);
-    CHECK_INT(drive_run(drive, op)->err.code, E2B_ERR_TIMEOUT);
+    CHECK_INT(drive_run(drive, op)->err->code, E2B_ERR_TIMEOUT);
 }
 
 /* ---- down ---- */
@@ -64,7 +64,7 @@ TEST("a file comes down whole and in order") {
     char *bytes = pattern(FILE_BYTES);
     sends(&drive, 200, FILE_BYTES, bytes, FILE_BYTES);
     e2b_result_t *result = drive_run(&drive, download(&drive, 0));
-    CHECK_INT(result->err.code, E2B_OK);
+    CHECK_INT(result->err->code, E2B_OK);
     CHECK_INT(result->status, 200);
     CHECK_INT(result->body->len, 0);
     CHECK(drive.news & E2B_NEWS_STARTED);
@@ -79,7 +79,7 @@ TEST("an empty file is no bytes and no error") {
     drive_init(&drive);
     drive_known(&drive);
     sends(&drive, 200, 0, "", 0);
-    CHECK_INT(drive_run(&drive, download(&drive, 0))->err.code, E2B_OK);
+    CHECK_INT(drive_run(&drive, download(&drive, 0))->err->code, E2B_OK);
     CHECK_INT(drive.out[0].len, 0);
     drive_end(&drive);
 }
@@ -102,7 +102,7 @@ TEST("a reader who is silent holds the stream back at the mark, and gets all of 
         e2b_client_ack(drive.client, id);
         DRIVE_UNTIL(&drive, drive.out[0].len > before || drive_done(&drive, id) != NULL);
     }
-    CHECK_INT(e2b_op_result(op)->err.code, E2B_OK);
+    CHECK_INT(e2b_op_result(op)->err->code, E2B_OK);
     CHECK_MEM(drive.out[0].data, drive.out[0].len, bytes, FILE_BYTES);
     drive_end(&drive);
     free(bytes);
@@ -123,7 +123,7 @@ TEST("a reader may be silent for longer than a request may take") {
     CHECK(drive_done(&drive, id) == NULL);
     drive.ack = true;
     e2b_client_ack(drive.client, id);
-    CHECK_INT(drive_wait(&drive, id)->err.code, E2B_OK);
+    CHECK_INT(drive_wait(&drive, id)->err->code, E2B_OK);
     CHECK_INT(drive.out[0].len, FILE_BYTES);
     drive_end(&drive);
     free(bytes);
@@ -134,14 +134,14 @@ TEST("from an offset on, the far end is asked for that part and has to say that 
     drive_init(&drive);
     drive_known(&drive);
     sends(&drive, 206, 3, "789", 3);
-    CHECK_INT(drive_run(&drive, download(&drive, 7))->err.code, E2B_OK);
+    CHECK_INT(drive_run(&drive, download(&drive, 7))->err->code, E2B_OK);
     CHECK_MEM(drive.out[0].data, drive.out[0].len, "789", 3);
     CHECK_STR(far_header(drive.far, far_request_of(drive.far, GET, 0), "range"), "bytes=7-");
     e2b_buf_reset(&drive.out[0]);
     sends(&drive, 200, 10, "0123456789", 10);
     e2b_result_t *result = drive_run(&drive, download(&drive, 7));
-    CHECK_INT(result->err.code, E2B_ERR_BAD_RESPONSE);
-    CHECK(strstr(result->err.message, "whole file") != NULL);
+    CHECK_INT(result->err->code, E2B_ERR_BAD_RESPONSE);
+    CHECK(strstr(result->err->message, "whole file") != NULL);
     CHECK_INT(drive.out[0].len, 0); /* nothing of the wrong part */
     drive_end(&drive);
 }
@@ -152,10 +152,10 @@ TEST("an offset behind the end is refused, and the refusal's body is nobody's ou
     drive_known(&drive);
     far_reply(far_on(drive.far, GET), 416, NULL, "{\"code\":416,\"message\":\"past the end\"}");
     e2b_result_t *result = drive_run(&drive, download(&drive, 99));
-    CHECK_INT(result->err.code, E2B_ERR_BAD_REQUEST);
-    CHECK_INT(result->err.outcome, E2B_OUTCOME_REJECTED);
-    CHECK_INT(result->err.status, 416);
-    CHECK(strstr(result->err.message, "past the end") != NULL);
+    CHECK_INT(result->err->code, E2B_ERR_BAD_REQUEST);
+    CHECK_INT(result->err->outcome, E2B_OUTCOME_REJECTED);
+    CHECK_INT(result->err->status, 416);
+    CHECK(strstr(result->err->message, "past the end") != NULL);
     CHECK_INT(drive.out[0].len, 0);
     CHECK(!(drive.news & E2B_NEWS_STARTED));
     drive_end(&drive);
@@ -180,9 +180,9 @@ TEST("a file that breaks off was interrupted, and may be asked for again") {
     drive_known(&drive);
     far_close(sends(&drive, 200, 100, "0123456789", 10));
     e2b_result_t *result = drive_run(&drive, download(&drive, 0));
-    CHECK_INT(result->err.code, E2B_ERR_CONNECTION_LOST);
-    CHECK_INT(result->err.outcome, E2B_OUTCOME_INTERRUPTED);
-    CHECK(result->err.retryable);
+    CHECK_INT(result->err->code, E2B_ERR_CONNECTION_LOST);
+    CHECK_INT(result->err->outcome, E2B_OUTCOME_INTERRUPTED);
+    CHECK(result->err->retryable);
     CHECK_MEM(drive.out[0].data, drive.out[0].len, "0123456789", 10);
     drive_end(&drive);
 }
@@ -194,8 +194,8 @@ TEST("bytes that stop coming are a timeout, and what came before is kept") {
     far_stall(sends(&drive, 200, 100, "0123456789", 10));
     drive.call.request_timeout_ms = 150;
     e2b_result_t *result = drive_run(&drive, download(&drive, 0));
-    CHECK_INT(result->err.code, E2B_ERR_TIMEOUT);
-    CHECK_INT(result->err.outcome, E2B_OUTCOME_INTERRUPTED);
+    CHECK_INT(result->err->code, E2B_ERR_TIMEOUT);
+    CHECK_INT(result->err->outcome, E2B_OUTCOME_INTERRUPTED);
     CHECK_INT(drive.out[0].len, 10);
     drive_end(&drive);
 }
@@ -212,8 +212,8 @@ TEST("a cancel ends a stream that is held back, and its connection") {
     DRIVE_UNTIL(&drive, op->http.paused);
     e2b_client_cancel(drive.client, id);
     e2b_result_t *result = drive_wait(&drive, id);
-    CHECK_INT(result->err.code, E2B_ERR_CANCELLED);
-    CHECK_INT(result->err.outcome, E2B_OUTCOME_INTERRUPTED);
+    CHECK_INT(result->err->code, E2B_ERR_CANCELLED);
+    CHECK_INT(result->err->outcome, E2B_OUTCOME_INTERRUPTED);
     DRIVE_UNTIL(&drive, far_open_connections(drive.far) == 0);
     drive_end(&drive);
     free(bytes);
@@ -231,7 +231,7 @@ TEST("a stream that is held back costs another one nothing") {
     DRIVE_UNTIL(&drive, slow->http.paused);
     size_t held = drive.out[0].len;
     sends(&drive, 200, 10, "0123456789", 10);
-    CHECK_INT(drive_run(&drive, download(&drive, 0))->err.code, E2B_OK);
+    CHECK_INT(drive_run(&drive, download(&drive, 0))->err->code, E2B_OK);
     CHECK_INT(drive.out[0].len, held + 10);
     CHECK(drive_done(&drive, id) == NULL);
     drive_end(&drive);
@@ -257,7 +257,7 @@ TEST("a file goes up whole and in order, fed in pieces as they are wanted") {
         DRIVE_UNTIL(&drive, drive.news & E2B_NEWS_DRAINED);
     }
     e2b_result_t *result = drive_wait(&drive, id);
-    CHECK_INT(result->err.code, E2B_OK);
+    CHECK_INT(result->err->code, E2B_OK);
     CHECK_MEM(result->body->data, result->body->len, "[]", 2);
     const far_request_t *request = far_request_of(drive.far, POST, 0);
     CHECK_MEM(request->body, request->body_len, bytes, FILE_BYTES);
@@ -279,7 +279,7 @@ TEST("a file of a length that nobody knows goes up in chunks") {
     size_t waiting;
     uint64_t id = drive_submit(&drive, upload(&drive, -1));
     CHECK_INT(feed(&drive, id, "text", 4, true, &waiting), E2B_OK);
-    CHECK_INT(drive_wait(&drive, id)->err.code, E2B_OK);
+    CHECK_INT(drive_wait(&drive, id)->err->code, E2B_OK);
     const far_request_t *request = far_request_of(drive.far, POST, 0);
     CHECK_STR(far_header(drive.far, request, "transfer-encoding"), "chunked");
     CHECK_STR(far_header(drive.far, request, "content-length"), "");
@@ -300,7 +300,7 @@ TEST("no more than the bound is fed, and what is too much is not taken in part")
     CHECK_INT(feed(&drive, id, bytes + E2B_FEED_MAX - 1, 1, true, &waiting), E2B_OK);
     CHECK_INT(waiting, E2B_FEED_MAX);
     CHECK(feed(&drive, id, bytes, 1, true, &waiting) != E2B_OK);
-    CHECK_INT(drive_wait(&drive, id)->err.code, E2B_OK);
+    CHECK_INT(drive_wait(&drive, id)->err->code, E2B_OK);
     const far_request_t *request = far_request_of(drive.far, POST, 0);
     CHECK_MEM(request->body, request->body_len, bytes, E2B_FEED_MAX);
     drive_end(&drive);
@@ -317,13 +317,13 @@ TEST("whoever feeds a call that is over, or one that takes nothing, is not told 
     CHECK_INT(waiting, 0);
     uint64_t id = drive_submit(&drive, upload(&drive, 1));
     CHECK_INT(feed(&drive, id, "x", 1, true, &waiting), E2B_OK);
-    CHECK_INT(drive_wait(&drive, id)->err.code, E2B_OK);
+    CHECK_INT(drive_wait(&drive, id)->err->code, E2B_OK);
     CHECK_INT(feed(&drive, id, "x", 1, true, &waiting), E2B_OK);
     CHECK_INT(waiting, 0);
     uint64_t other = drive_submit(&drive, drive_get(&drive));
     CHECK_INT(feed(&drive, other, "x", 1, true, &waiting), E2B_OK);
     CHECK_INT(waiting, 0);
-    CHECK_INT(drive_wait(&drive, other)->err.code, E2B_OK);
+    CHECK_INT(drive_wait(&drive, other)->err->code, E2B_OK);
     drive_end(&drive);
 }
 
@@ -337,9 +337,9 @@ TEST("a far end that refuses before the body has come is heard at once") {
     far_stall(answer);
     uint64_t id = drive_submit(&drive, upload(&drive, FILE_BYTES)); /* nothing is ever fed */
     e2b_result_t *result = drive_wait(&drive, id);
-    CHECK_INT(result->err.code, E2B_ERR_DISK_FULL);
-    CHECK_INT(result->err.outcome, E2B_OUTCOME_REJECTED);
-    CHECK(strstr(result->err.message, "no room") != NULL);
+    CHECK_INT(result->err->code, E2B_ERR_DISK_FULL);
+    CHECK_INT(result->err->outcome, E2B_OUTCOME_REJECTED);
+    CHECK(strstr(result->err->message, "no room") != NULL);
     drive_end(&drive);
 }
 
@@ -355,8 +355,8 @@ TEST("a source of another length than was said makes neither a shorter file nor 
         uint64_t id = drive_submit(&drive, upload(&drive, 100));
         CHECK_INT(feed(&drive, id, bytes, lengths[i], true, &waiting), E2B_OK);
         e2b_result_t *result = drive_wait(&drive, id);
-        CHECK_INT(result->err.code, E2B_ERR_INVALID_ARGUMENT);
-        CHECK(!result->err.retryable);
+        CHECK_INT(result->err->code, E2B_ERR_INVALID_ARGUMENT);
+        CHECK(!result->err->retryable);
         CHECK_INT(far_count_of(drive.far, POST), 0); /* never whole */
         drive_end(&drive);
     }
@@ -378,9 +378,9 @@ TEST("a source may be silent for longer than a request may take; a far end may n
     CHECK(drive_done(&drive, id) == NULL);
     CHECK_INT(feed(&drive, id, "4567", 4, true, &waiting), E2B_OK);
     e2b_result_t *result = drive_wait(&drive, id);
-    CHECK_INT(result->err.code, E2B_ERR_TIMEOUT);
-    CHECK_INT(result->err.outcome, E2B_OUTCOME_UNKNOWN);
-    CHECK(!result->err.retryable);
+    CHECK_INT(result->err->code, E2B_ERR_TIMEOUT);
+    CHECK_INT(result->err->outcome, E2B_OUTCOME_UNKNOWN);
+    CHECK(!result->err->retryable);
     drive_end(&drive);
 }
 
@@ -394,8 +394,8 @@ TEST("a cancel ends an upload that waits for bytes") {
     DRIVE_UNTIL(&drive, op->http.paused);
     e2b_client_cancel(drive.client, id);
     e2b_result_t *result = drive_wait(&drive, id);
-    CHECK_INT(result->err.code, E2B_ERR_CANCELLED);
-    CHECK_INT(result->err.outcome, E2B_OUTCOME_UNKNOWN);
+    CHECK_INT(result->err->code, E2B_ERR_CANCELLED);
+    CHECK_INT(result->err->outcome, E2B_OUTCOME_UNKNOWN);
     DRIVE_UNTIL(&drive, far_open_connections(drive.far) == 0);
     drive_end(&drive);
 }

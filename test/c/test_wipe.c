@@ -85,7 +85,7 @@ TEST("a key is gone with its configuration") {
 
 static void finish(drive_t *drive, e2b_op_t *op) {
     uint64_t id = drive_submit(drive, op);
-    CHECK_INT(drive_wait(drive, id)->err.code, E2B_OK);
+    CHECK_INT(drive_wait(drive, id)->err->code, E2B_OK);
     e2b_op_free(drive->done[--drive->done_count]);
 }
 
@@ -133,7 +133,7 @@ TEST("environment, arguments and stdin of a process are gone with the call") {
     uint64_t id = drive_submit(&drive, drive_exec(&drive, &args));
     DRIVE_UNTIL(&drive, drive.news & E2B_NEWS_STARTED);
     far_open(drive.far);
-    CHECK_INT(drive_wait(&drive, id)->err.code, E2B_OK);
+    CHECK_INT(drive_wait(&drive, id)->err->code, E2B_OK);
     e2b_op_free(drive.done[--drive.done_count]);
     end(&drive);
 }
