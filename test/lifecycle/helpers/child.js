@@ -1,30 +1,39 @@
 'use strict';
 
-// Runs a scene of ../children/scenes.js in a process of its own and tells how that process ended.
+// Runs a scene of ../children in a process of its own and tells how that process ended.
 
 const { fork } = require('node:child_process');
 const { once } = require('node:events');
 const path = require('node:path');
 
-const SCENES = path.join(__dirname, '..', 'children', 'scenes.js');
+const CHILDREN = path.join(__dirname, '..', 'children');
 // What ends at all ends in a fraction of a second; this only finds what hangs.
 const DEADLINE_MS = 15_000;
 
 /**
  * @param {string} scene
  * @param {object} env what the scene needs of the far end
- * @param {{ args?: string[], execArgv?: string[] }} [options]
- * @returns {{ order: () => void, ended: Promise<{ code: number|null, signal: string|null,
- *   stdout: string, stderr: string }> }} `order` tells the scene that it is time; `ended` rejects
- *   when the process does not end
+ * @param {{ file?: string, args?: string[], execArgv?: string[] }} [options] `file`: scenes.js
+ * @returns {{ order: () => void, heard: () => Promise<unknown>, ended: Promise<{ code: number|null,
+ *   signal: string|null, stdout: string, stderr: string }> }} `order` tells the scene that it is
+ *   time; `heard` is what it says next; both reject when the process ends without, or does not end
  */
-function perform(scene, env, { args = [], execArgv = [] } = {}) {
-  const child = fork(SCENES, [scene, ...args], {
+function perform(scene, env, { file = 'scenes.js', args = [], execArgv = [] } = {}) {
+  const child = fork(path.join(CHILDREN, file), [scene, ...args], {
     env: { ...process.env, ...env },
     execArgv,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
-  return { order: () => child.send('now'), ended: endOf(child, scene) };
+  const ended = endOf(child, scene);
+  return { order: () => child.send('now'), heard: () => nextOf(child, ended), ended };
+}
+
+async function nextOf(child, ended) {
+  const gone = ended.then(({ code, stderr }) => {
+    throw new Error(`ended with ${code} and said nothing\n${stderr}`);
+  });
+  const [message] = await Promise.race([once(child, 'message'), gone]);
+  return message;
 }
 
 async function endOf(child, scene) {
