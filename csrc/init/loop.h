@@ -16,6 +16,9 @@ typedef struct loop loop_t;
 typedef struct source source_t;
 typedef struct loop_alarm loop_alarm_t;
 
+typedef void (*source_ready_t)(source_t *source, uint32_t events);
+typedef void (*alarm_ring_t)(loop_alarm_t *alarm);
+
 /* A watched descriptor. `ready` gets EPOLLIN, EPOLLOUT, EPOLLHUP, EPOLLERR, EPOLLRDHUP as they are;
  * the first two as asked for, HUP and ERR always. Level-triggered. It may close this source and any
  * other: none that is closed is told of again, in this round either. */
@@ -23,7 +26,7 @@ struct source {
     loop_t *loop; /* NULL: closed */
     int fd;
     uint32_t events;
-    void (*ready)(source_t *source, uint32_t events);
+    source_ready_t ready;
 };
 
 /* Rings once, not before its time. */
@@ -31,7 +34,7 @@ struct loop_alarm {
     loop_t *loop; /* NULL: silent */
     loop_alarm_t *next;
     int64_t at_ms;
-    void (*ring)(loop_alarm_t *alarm);
+    alarm_ring_t ring;
 };
 
 struct loop {
@@ -50,8 +53,7 @@ int loop_round(loop_t *loop, int timeout_ms);
 int64_t loop_now_ms(void);
 
 /* 0 or -errno; then the descriptor stays the caller's. Else it is the source's (taken). */
-int source_open(source_t *source, loop_t *loop, int fd, uint32_t events,
-                void (*ready)(source_t *source, uint32_t events));
+int source_open(source_t *source, loop_t *loop, int fd, uint32_t events, source_ready_t ready);
 /* Another set of events; 0 is none but HUP and ERR, which do not wait to be asked for. */
 void source_want(source_t *source, uint32_t events);
 /* Not watched any more; its descriptor is given back (-1 from a closed one). */
@@ -60,8 +62,7 @@ int source_release(source_t *source);
 void source_close(source_t *source);
 
 /* Sets it anew if it is set. */
-void alarm_set(loop_alarm_t *alarm, loop_t *loop, int64_t delay_ms,
-               void (*ring)(loop_alarm_t *alarm));
+void alarm_set(loop_alarm_t *alarm, loop_t *loop, int64_t delay_ms, alarm_ring_t ring);
 void alarm_stop(loop_alarm_t *alarm);
 
 #endif

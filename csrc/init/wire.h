@@ -26,10 +26,10 @@
 #include <stdint.h>
 
 #define WIRE_HEAD 12u
-#define WIRE_MAX_DATA (64u * 1024) /* bytes of one DATA frame: none holds up the others for long   \
-                                    */
-#define WIRE_MAX_FRAME (4096u * 1024) /* any payload: the kernel takes 2 MiB of arguments at most  \
-                                       */
+/* Bytes of one DATA frame: none holds up the others for long. */
+#define WIRE_MAX_DATA (64u * 1024)
+/* Any payload: the kernel takes 2 MiB of arguments at most. */
+#define WIRE_MAX_FRAME (4096u * 1024)
 #define WIRE_WINDOW (256u * 1024)
 #define WIRE_MAX_STREAMS 4096u /* at a time, of one sandbox */
 
@@ -170,6 +170,7 @@ int wire_decoder_next(wire_decoder_t *decoder, wire_frame_t *frame);
 typedef struct wire_reader {
     const uint8_t *at, *end;
     bool bad;
+    bool no_memory; /* bad for want of memory: not the far end's fault */
 } wire_reader_t;
 
 typedef struct wire_string {
@@ -187,6 +188,8 @@ char *wire_read_text(wire_reader_t *reader);
 char **wire_read_list(wire_reader_t *reader, size_t *count);
 /* True when everything was read and nothing was bad. */
 bool wire_read_all(const wire_reader_t *reader);
+/* The same with the reason: 0, -EBADMSG, -ENOMEM. */
+int wire_read_result(const wire_reader_t *reader);
 
 /* ---- writing ---- */
 
@@ -209,5 +212,8 @@ void wire_put_text(wire_writer_t *writer, const char *text);
 uint8_t *wire_put_raw(wire_writer_t *writer, size_t len);
 /* Ends the frame. false: it is not in there. */
 bool wire_end(wire_writer_t *writer);
+/* What waits is `len - sent` bytes at `data + sent`; `len` of them are sent. Between frames only.
+ */
+void wire_writer_sent(wire_writer_t *writer, size_t len);
 
 #endif
