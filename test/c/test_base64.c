@@ -37,6 +37,29 @@ TEST("the vectors of RFC 4648 encode and decode, with and without padding") {
     }
 }
 
+TEST("a wrong character is refused wherever it stands in a long text, and a right one never") {
+    static const char alphabet[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    char text[300];
+    e2b_buf_t out;
+    e2b_buf_init(&out, 1000);
+    CHECK_INT(e2b_buf_puts(&out, "before"), E2B_OK);
+    for (size_t i = 0; i < sizeof text; i++) text[i] = alphabet[i % 64];
+    for (size_t at = 0; at + 1 < sizeof text; at++) {
+        for (int byte = 0; byte < 256; byte++) {
+            char was = text[at];
+            text[at] = (char)byte;
+            bool right = byte != 0 && strchr(alphabet, byte) != NULL;
+            int code = e2b_base64_decode(&out, text, sizeof text);
+            CHECK_INT(code, right ? E2B_OK : E2B_ERR_BAD_RESPONSE);
+            CHECK_INT(out.len, right ? 6 + sizeof text / 4 * 3 : 6);
+            out.len = 6;
+            text[at] = was;
+        }
+    }
+    e2b_buf_destroy(&out);
+}
+
 TEST("every length and every byte survives the way there and back") {
     unsigned char bytes[300];
     e2b_buf_t text, back;
