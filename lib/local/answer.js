@@ -12,7 +12,9 @@ const JSON_UTF8 = 'application/json; charset=utf-8';
  * @property {number} status
  * @property {Record<string, string|number>} [headers]
  * @property {Buffer} [body]  the whole body; absent means none
- * @property {{ path: string, start: number, end: number }} [file]  a file's bytes, `end` exclusive
+ * @property {{ path?: string, open?: (start: number, end: number) => AsyncIterable<Buffer>,
+ *   start: number, end: number, exact?: boolean }} [file]  a file's bytes, `end` exclusive, of the
+ *   host or from `open`; not exact: they may be more or fewer (packed)
  * @property {import('./event-stream').EventStream} [stream]  a Connect stream, already being fed
  */
 

@@ -70,9 +70,9 @@ async function deliverHalf(response, answer) {
   response.write('', () => reset(response));
 }
 
-async function sendFile(response, { path, start, end }, { last = true } = {}) {
+async function sendFile(response, { path, open, start, end, exact = true }, { last = true } = {}) {
   if (end > start) {
-    const source = fs.createReadStream(path, { start, end: end - 1 });
+    const source = open ? open(start, end) : fs.createReadStream(path, { start, end: end - 1 });
     let sent = 0;
     try {
       for await (const chunk of source) {
@@ -84,7 +84,7 @@ async function sendFile(response, { path, start, end }, { last = true } = {}) {
       return void response.destroy();
     }
     // The file shrank: the promised length cannot be kept, which the client must notice.
-    if (sent < end - start) return void response.destroy();
+    if (exact && sent < end - start) return void response.destroy();
   }
   if (last) response.end();
 }
