@@ -6,21 +6,21 @@
 #define E2B_INIT_SANDBOX_H
 
 #include "boot.h"
-#include "stream.h"
+#include "channel.h"
 
 struct sandbox {
     const boot_t *boot;
     boot_rung_t rung;
     uint32_t features; /* WIRE_HAS_* */
     loop_t loop;
-    channel_t channel;       /* stream.c */
+    channel_t channel;       /* channel.c */
     struct spawns *spawns;   /* spawn.c */
     struct users *users;     /* users.c: made when first asked for */
     struct watches *watches; /* watch.c: made when first asked for */
     struct walls *walls;     /* isolate.c: cgroups and what else it has to remember */
     source_t launcher;       /* sandbox.c */
     bool frozen;             /* freeze.c: nothing may be started */
-    bool ending;             /* stream.c: sandbox_end() was called */
+    bool ending;             /* sandbox_end() was called */
 };
 
 /* What the launcher's child has become by the time its walls stand. */

@@ -35,7 +35,7 @@ typedef struct stream_class {
     void (*destroy)(stream_t *stream);
 } stream_class_t;
 
-/* Members are stream.c's; others read `sandbox` and `id`. */
+/* Members are stream.c's; others read `sandbox`, `id` and `dead`. */
 struct stream {
     sandbox_t *sandbox;
     uint32_t id;
@@ -91,28 +91,5 @@ void stream_close(stream_t *stream); /* tells nothing: DONE with fields was answ
 void stream_done(stream_t *stream);
 void stream_fail(stream_t *stream, int error, const char *what, ...)
     __attribute__((format(printf, 3, 4)));
-
-/* ---- for sandbox.c ---- */
-
-#define STREAM_BUCKETS 256u
-
-typedef struct channel {
-    source_t source;
-    wire_decoder_t decoder;
-    wire_writer_t writer;
-    const request_t *requests; /* by type, up to WIRE_CANCEL */
-    stream_t *first, *hash[STREAM_BUCKETS];
-    uint32_t streams;
-    bool lost;  /* the far end is gone, or broke the rules */
-    bool stuck; /* more waits to be sent than is good: nothing is read, nobody has room */
-    bool again; /* some stream wants a slice */
-} channel_t;
-
-/* `begun` is taken: what was read already after BOOT. 0 or -errno. */
-int channel_open(sandbox_t *sandbox, int fd, wire_decoder_t *begun, const request_t *requests);
-/* Until the far end is gone or sandbox_end(). */
-void channel_run(sandbox_t *sandbox);
-/* Destroys all streams. */
-void channel_close(sandbox_t *sandbox);
 
 #endif
