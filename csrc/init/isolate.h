@@ -1,0 +1,57 @@
+/*
+ * isolate.h: the walls of a sandbox: what its rung gives of namespaces, mounts, cgroups, limits and
+ * capabilities. Built once, by the launcher's child around itself, before it answers anything; then
+ * pid 1's for as long as it lives. What is asked while it lives: freeze.c, usage.c, limits.h.
+ */
+#ifndef E2B_INIT_ISOLATE_H
+#define E2B_INIT_ISOLATE_H
+
+#include "boot.h"
+#include "cgroup.h"
+
+#include <sys/types.h>
+
+/* What could not be done, for a FAILED. */
+typedef struct wall_failure {
+    int error; /* a positive errno */
+    char what[200];
+} wall_failure_t;
+
+typedef struct walls {
+    boot_rung_t rung;
+    uint32_t features;     /* WIRE_HAS_* */
+    int upper;             /* boot.directory/upper; no program has it */
+    bool no_network;       /* a network namespace of its own, without a way out */
+    cgroup_t cgroup;       /* of what runs in the sandbox; pid 1 is not in it */
+    struct limits *limits; /* limits.c */
+} walls_t;
+
+/* What the launcher knows and a boot does not say. */
+typedef struct walls_plan {
+    boot_rung_t rung;
+    const char *private; /* of the host: no sandbox sees it */
+    const cgroup_base_t *groups;
+} walls_plan_t;
+
+/* The clone3 flags of a sandbox's pid 1. */
+uint64_t walls_namespaces(boot_rung_t rung, const boot_t *boot);
+
+/* In the child that was born with these namespaces. 0, or -1 and why not; then only _exit() makes
+ * sense. A log line may be left in `note` ("" if none): what it had to do without. */
+int walls_build(walls_t *walls, const walls_plan_t *plan, const boot_t *boot,
+                wall_failure_t *failure, char *note, size_t note_size);
+
+/*
+ * A process of the sandbox, for exec.c. It is born where the walls want it (CLONE_INTO_CGROUP,
+ * which has no price, where writing to cgroup.procs waits for a grace period of several
+ * milliseconds), so: instead of fork() or vfork(). The caller stands still until the child executes
+ * or ends, as with vfork(), but has its memory for itself, as with fork(): what the child has to
+ * tell goes through shared pages. -errno, 0 in the child, else its pid.
+ */
+pid_t walls_fork(const walls_t *walls);
+
+/* In that child, before it gives up pid 1's capabilities: joins the rest of the groups, and takes
+ * on the filter of system calls. System calls only. 0 or a positive errno. */
+int walls_enter(const walls_t *walls);
+
+#endif
