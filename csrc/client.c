@@ -12,6 +12,7 @@
 #include "platform.h"
 
 #define BUCKETS 4096
+#define KEPT_BYTES 65536u /* of a stream's buffer between two deliveries */
 #define MAX_TURNS_WITHOUT_CLOCK                                                                    \
     4 /* reading the clock at each turn costs more than a small turn                               \
        */
@@ -31,6 +32,7 @@ struct e2b_client {
     size_t waiting; /* ops with waits_for_idle */
     size_t unread;  /* bytes of all streams that their readers have not acknowledged */
     size_t unread_mark;
+    e2b_buf_t spare; /* the memory of a stream that was emptied, for the next that needs much */
 };
 
 int e2b_client_create(e2b_client_t **out) {
@@ -64,6 +66,7 @@ void e2b_client_free(e2b_client_t *client) {
         e2b_op_free(op);
     }
     e2b_access_free(client->access);
+    e2b_buf_destroy(&client->spare);
     e2b_engine_free(client->engine);
     pthread_mutex_destroy(&client->lock);
     e2b_free(client);
@@ -233,9 +236,13 @@ static bool drain(e2b_client_t *client) {
 
 /* Each stream has its share, however much the others hold: were it held back with less, nobody
  * might ever acknowledge anything for it. */
+static size_t mark_of(const e2b_client_t *client) {
+    if (client->unread < client->unread_mark / 4) return E2B_STREAM_MARK;
+    return client->unread < client->unread_mark ? E2B_STREAM_MARK_MANY : E2B_STREAM_SHARE;
+}
+
 bool e2b_op_is_full(const e2b_op_t *op) {
-    return op->unread >= E2B_STREAM_MARK ||
-           (op->unread >= E2B_STREAM_SHARE && op->client->unread >= op->client->unread_mark);
+    return op->unread >= mark_of(op->client);
 }
 
 void e2b_client_limit_streams(e2b_client_t *client, size_t bytes) {
@@ -245,6 +252,33 @@ void e2b_client_limit_streams(e2b_client_t *client, size_t bytes) {
 void e2b_op_set_unread(e2b_op_t *op, size_t unread) {
     op->client->unread = op->client->unread - op->unread + unread;
     op->unread = unread;
+}
+
+/* What a busy stream has emptied goes to the next that is filled, so that the same memory is used
+ * again, which the processor has at hand: to map and clear it anew cost more than to decode what
+ * came. An idle stream keeps little.
+ *
+ * Of two empty buffers. */
+static void swap_memory(e2b_buf_t *a, e2b_buf_t *b) {
+    e2b_buf_t was = *a;
+    a->data = b->data;
+    a->cap = b->cap;
+    b->data = was.data;
+    b->cap = was.cap;
+}
+
+e2b_buf_t *e2b_op_stream(e2b_op_t *op, int which) {
+    e2b_buf_t *stream = &op->stream[which], *spare = &op->client->spare;
+    if (stream->len == 0 && stream->cap < spare->cap) swap_memory(stream, spare);
+    return stream;
+}
+
+void e2b_op_emptied(e2b_op_t *op, int which) {
+    e2b_buf_t *stream = &op->stream[which], *spare = &op->client->spare;
+    e2b_buf_reset(stream);
+    if (stream->cap <= KEPT_BYTES) return;
+    if (stream->cap > spare->cap) swap_memory(stream, spare);
+    if (stream->cap > KEPT_BYTES) e2b_buf_destroy(stream);
 }
 
 /* ---- steps ---- */

@@ -23,10 +23,13 @@
 #define E2B_MAX_FILE_BODY (256u * 1024 * 1024) /* a file read as a whole; more needs a stream */
 #define E2B_MAX_FRAME (64u * 1024 * 1024)      /* events hold 32 KiB; far above, still bounded */
 #define E2B_DEFAULT_MAX_OUTPUT (16u * 1024 * 1024) /* tail kept of stdout and of stderr */
-#define E2B_FEED_MAX (1024u * 1024)   /* bytes of an upload's body that lie here to be sent */
-#define E2B_STREAM_MARK (256u * 1024) /* undelivered bytes at which a stream pauses */
-#define E2B_STREAMS_MARK (64u * 1024 * 1024) /* of all streams: those above their share pause */
-#define E2B_STREAM_SHARE (64u * 1024)
+#define E2B_FEED_MAX (1024u * 1024) /* bytes of an upload's body that lie here to be sent */
+/* Bytes that a reader has not acknowledged, at which a stream pauses: less the more all streams
+ * have together. One alone gets through its data in fewer, larger turns. */
+#define E2B_STREAM_MARK (1024u * 1024)       /* up to a quarter of E2B_STREAMS_MARK */
+#define E2B_STREAM_MARK_MANY (256u * 1024)   /* up to E2B_STREAMS_MARK */
+#define E2B_STREAM_SHARE (64u * 1024)        /* above: what each may have nevertheless */
+#define E2B_STREAMS_MARK (64u * 1024 * 1024) /* of all streams */
 #define E2B_DEFAULT_REQUEST_TIMEOUT_MS 60000 /* as the official client */
 #define E2B_MAX_CALLS 65536                  /* calls in flight; one past it is refused */
 
@@ -242,6 +245,9 @@ unsigned e2b_op_news(e2b_op_t *op); /* E2B_NEWS_*; reading clears them */
 e2b_result_t *e2b_op_result(e2b_op_t *op);
 uint64_t e2b_op_id(const e2b_op_t *op);
 const char *e2b_op_sandbox_id(const e2b_op_t *op); /* "" for calls without */
+/* The reader has taken, or copied, what was in result->stream[which]: it is empty afterwards. Loop
+ * thread, no step running. */
+void e2b_op_emptied(e2b_op_t *op, int which);
 void e2b_op_free(e2b_op_t *op);
 
 /* ---- 5. Operations: each copies its arguments, checks them, sends nothing ------------------- */

@@ -99,6 +99,8 @@ void e2b_op_finish(e2b_op_t *op);                     /* done as result.err says
 void e2b_op_fail(e2b_op_t *op, const e2b_err_t *err); /* done with that */
 void e2b_op_fail_memory(e2b_op_t *op);
 
+/* Where bytes for the reader are added; he leaves it empty (e2b_op_emptied). */
+e2b_buf_t *e2b_op_stream(e2b_op_t *op, int which);
 /* Its reader, or the readers of all streams together, have enough: it has to pause. */
 bool e2b_op_is_full(const e2b_op_t *op);
 void e2b_op_set_unread(e2b_op_t *op, size_t unread);

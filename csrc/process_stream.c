@@ -38,18 +38,20 @@ static void note_signal(e2b_result_t *result, const char *status) {
 static int take_output(process_op_t *self, int which, const e2b_event_t *event, e2b_err_t *err) {
     e2b_op_t *op = &self->op;
     if (!self->keep && !self->stream) return E2B_OK;
-    e2b_buf_reset(&self->scratch);
-    int code = e2b_base64_decode(&self->scratch, event->base64, event->base64_len);
+    e2b_buf_t *to = self->stream ? e2b_op_stream(op, which) : &self->scratch;
+    if (!self->stream) e2b_buf_reset(to);
+    size_t before = to->len;
+    int code = e2b_base64_decode(to, event->base64, event->base64_len);
     if (code == E2B_ERR_BAD_RESPONSE) {
         return e2b_err_set(err, code, "%s: output that is not base64", op->class->what);
     }
-    const char *data = self->scratch.data;
-    size_t len = self->scratch.len;
-    if (code == E2B_OK && self->keep) code = e2b_tail_append(&op->tail[which], data, len);
-    if (code == E2B_OK && self->stream && len > 0) {
-        code = e2b_buf_append(&op->stream[which], data, len);
+    size_t len = to->len - before;
+    if (code == E2B_OK && self->keep && len > 0) {
+        code = e2b_tail_append(&op->tail[which], to->data + before, len);
+    }
+    if (self->stream && len > 0) {
         e2b_op_set_unread(op, op->unread + len);
-        if (code == E2B_OK) e2b_op_tell(op, E2B_NEWS_OUTPUT);
+        e2b_op_tell(op, E2B_NEWS_OUTPUT);
     }
     if (code == E2B_OK) return E2B_OK;
     return e2b_err_set(err, E2B_ERR_OUT_OF_MEMORY, "%s: out of memory", op->class->what);

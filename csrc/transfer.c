@@ -39,7 +39,7 @@ static int on_data(e2b_http_t *http, const char *data, size_t len) {
                            "%s: the far end sends the whole file instead of the part after %lld",
                            op->class->what, (long long)self->offset);
     }
-    int code = e2b_buf_append(&op->stream[0], data, len);
+    int code = e2b_buf_append(e2b_op_stream(op, 0), data, len);
     if (code != E2B_OK) return e2b_err_set(&http->err, code, "%s: out of memory", op->class->what);
     e2b_op_set_unread(op, op->unread + len);
     if (!op->began) e2b_op_tell(op, E2B_NEWS_STARTED);

@@ -2,7 +2,7 @@
  * news.c: turns the client's news into one flat array, nine slots a record:
  *
  *   1 STARTED  id pid
- *   2 OUTPUT   id stdout stderr                  text or Buffers, or undefined
+ *   2 OUTPUT   id stdout stderr                  text, texts, a Buffer, or undefined
  *   3 JSON     id status body extra extraCode nextToken alreadyGone
  *   4 BYTES    id status Buffer
  *   5 PROCESS  id pid exitCode signal stdout stderr flags durationMs
@@ -22,11 +22,10 @@
 #include "request.h"
 
 #define SLOTS 9u
-/* From here on memory is handed over instead of copied: whole files. What a stream brings at a time
- * is less; handed over, it lay about until somebody collected it: 1.2 GB in a file of 2 GB, against
- * 40 MB, and no faster. */
+/* From here on memory is handed over instead of copied: whole files. What a stream brings is not;
+ * handed over, it lay about until somebody collected it: 1.2 GB in a file of 2 GB, against 40 MB,
+ * and no faster. */
 #define EXTERNAL_BYTES 1048576u
-#define KEPT_BYTES 65536u /* of a stream's buffer between two deliveries */
 
 enum { STARTED = 1, OUTPUT = 2, JSON = 3, BYTES = 4, PROCESS = 5, FAILED = 6, DRAINED = 7 };
 enum { FLAG_TRUNCATED = 1, FLAG_TIMED_OUT = 2 };
@@ -83,23 +82,12 @@ static void free_external(napi_env env, void *data, void *hint) {
     e2b_free(data);
 }
 
-/* Loop thread. */
-static void empty(e2b_buf_t *buf) {
-    size_t len;
-    if (buf->len < KEPT_BYTES)
-        e2b_buf_reset(buf);
-    else
-        e2b_free(e2b_buf_take(buf, &len));
-}
-
-/* Loop thread. Leaves buf empty. */
+/* Loop thread. Leaves a large buf empty. */
 static bool put_buffer(e2b_batch_t *batch, uint32_t slot, e2b_buf_t *buf) {
     size_t len;
     napi_value value;
     if (buf->len < EXTERNAL_BYTES) {
-        bool copied = put_copy(batch, slot, buf->len ? buf->data : "", buf->len);
-        empty(buf);
-        return copied;
+        return put_copy(batch, slot, buf->len ? buf->data : "", buf->len);
     }
     char *data = e2b_buf_take(buf, &len);
     if (!data) return false;
@@ -135,23 +123,19 @@ static bool begin(e2b_batch_t *batch, int kind, uint64_t id) {
     return put_number(batch, 0, kind) && put_number(batch, 1, (double)id);
 }
 
-/* Loop thread. Leaves stream empty; a large one gives its memory back. */
-static bool put_part(e2b_batch_t *batch, uint32_t slot, e2b_text_t *part, e2b_buf_t *stream) {
-    napi_value text;
-    bool ok = e2b_text_next(part, batch->env, stream->data, stream->len, &text);
-    empty(stream);
-    return ok && put(batch, slot, text);
-}
-
-/* Loop thread. */
-static bool add_output(e2b_batch_t *batch, e2b_pending_t *pending, e2b_result_t *result) {
+/* Loop thread. Leaves the streams empty. */
+static bool add_output(e2b_batch_t *batch, e2b_pending_t *pending, e2b_op_t *op) {
     bool text = pending->text && pending->answer == E2B_ANSWER_PROCESS;
     bool ok = begin(batch, OUTPUT, pending->id);
     for (uint32_t i = 0; ok && i < 2; i++) {
-        e2b_buf_t *stream = result->stream[i];
-        if (!stream || stream->len == 0) continue;
-        ok = text ? put_part(batch, 2 + i, &pending->part[i], stream)
-                  : put_buffer(batch, 2 + i, stream);
+        const e2b_buf_t *stream = e2b_op_result(op)->stream[i];
+        if (stream->len == 0) continue;
+        napi_value value;
+        ok = text ? e2b_text_next(&pending->part[i], batch->env, stream->data, stream->len,
+                                  &value) &&
+                        put(batch, 2 + i, value)
+                  : put_copy(batch, 2 + i, stream->data, stream->len);
+        e2b_op_emptied(op, (int)i);
     }
     return ok;
 }
@@ -284,7 +268,7 @@ static void take_news(e2b_batch_t *batch, e2b_calls_t *calls, e2b_op_t *op) {
     }
     if (news & E2B_NEWS_DRAINED && begin(batch, DRAINED, id)) batch->count++;
     e2b_pending_t *pending = e2b_calls_find(calls, id);
-    if (news & E2B_NEWS_OUTPUT && add_output(batch, pending, result)) batch->count++;
+    if (news & E2B_NEWS_OUTPUT && add_output(batch, pending, op)) batch->count++;
     if (news & E2B_NEWS_DONE) {
         bool cut = pending->part[0].len > 0 || pending->part[1].len > 0;
         if (cut && add_last_output(batch, pending)) batch->count++;

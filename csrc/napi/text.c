@@ -7,6 +7,10 @@
 
 #include "alloc.h"
 
+/* V8 maps memory for every string of more than 128 KB by itself, and unmaps it when it is garbage,
+ * which costs three times what the string does. At two bytes a character these are shorter. */
+#define PIECE 61440u
+
 /* Loop thread. How many of the last bytes begin a character whose rest is still to come. */
 static size_t cut_at_end(const char *data, size_t len) {
     for (size_t back = 1; back <= 3 && back <= len; back++) {
@@ -19,13 +23,31 @@ static size_t cut_at_end(const char *data, size_t len) {
 }
 
 /* Loop thread. */
+static bool to_strings(napi_env env, const char *data, size_t len, napi_value *out) {
+    if (napi_create_array(env, out) != napi_ok) return false;
+    for (uint32_t i = 0; len > 0; i++) {
+        napi_value piece;
+        size_t size = len <= PIECE ? len : PIECE - cut_at_end(data, PIECE);
+        if (napi_create_string_utf8(env, data, size, &piece) != napi_ok ||
+            napi_set_element(env, *out, i, piece) != napi_ok) {
+            return false;
+        }
+        data += size;
+        len -= size;
+    }
+    return true;
+}
+
+/* Loop thread. */
 static bool to_string(e2b_text_t *text, napi_env env, const char *data, size_t len,
                       napi_value *out) {
     size_t cut = cut_at_end(data, len);
     memcpy(text->cut, data + len - cut, cut);
     text->len = cut;
     *out = NULL;
-    return len == cut || napi_create_string_utf8(env, data, len - cut, out) == napi_ok;
+    if (len == cut) return true;
+    return len <= PIECE ? napi_create_string_utf8(env, data, len - cut, out) == napi_ok
+                        : to_strings(env, data, len - cut, out);
 }
 
 /* Loop thread. */

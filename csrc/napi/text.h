@@ -14,7 +14,8 @@ typedef struct e2b_text {
     size_t len;
 } e2b_text_t;
 
-/* *out: a string, or NULL when no character is whole yet. False: refused, or out of memory. */
+/* *out: a string, of a long text an array of strings, or NULL when no character is whole yet.
+ * False: refused, or out of memory. */
 bool e2b_text_next(e2b_text_t *text, napi_env env, const char *data, size_t len, napi_value *out);
 /* No more comes: what is left is no character. *out as above. */
 bool e2b_text_end(e2b_text_t *text, napi_env env, napi_value *out);

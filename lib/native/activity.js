@@ -8,6 +8,7 @@ const MAX_SANDBOXES = 1_000;
 const MAX_LINES = 100;
 const MAX_LINE_CHARS = 4_096;
 const MAX_CHUNK_BYTES = 64 * 1024; // the end of a chunk that is looked at; 100 lines and more
+const NEAR_CHARS = 8 * 1024; // and the part of that which is looked at first
 
 class Activity {
   executions = 0;
@@ -39,22 +40,19 @@ class Activity {
       typeof chunk === 'string'
         ? chunk.slice(-MAX_CHUNK_BYTES)
         : chunk.subarray(-MAX_CHUNK_BYTES).toString();
-    const last = text.lastIndexOf('\n');
-    if (last < 0) {
+    let ends = newlinesOf(text, Math.max(0, text.length - NEAR_CHARS));
+    if (ends.length <= MAX_LINES && text.length > NEAR_CHARS) ends = newlinesOf(text, 0);
+    if (ends.length === 0) {
       this.#partial[stream] = (this.#partial[stream] + text).slice(0, MAX_LINE_CHARS);
       return;
     }
-    const found = [];
-    let end = last;
-    while (end >= 0 && found.length < MAX_LINES) {
-      const start = text.lastIndexOf('\n', end - 1);
-      const from = end === 0 ? 0 : start + 1;
-      const head = from === 0 ? this.#partial[stream] : '';
-      found.push((head + text.slice(from, end)).slice(0, MAX_LINE_CHARS));
-      end = end === 0 ? -1 : start;
+    for (let i = Math.max(0, ends.length - MAX_LINES); i < ends.length; i += 1) {
+      const head = i === 0 ? this.#partial[stream] : '';
+      const from = i === 0 ? 0 : ends[i - 1] + 1;
+      this.#lines.push((head + text.slice(from, ends[i])).slice(0, MAX_LINE_CHARS));
     }
-    this.#lines.push(...found.reverse());
     if (this.#lines.length > MAX_LINES) this.#lines.splice(0, this.#lines.length - MAX_LINES);
+    const last = ends.at(-1);
     this.#partial[stream] = text.slice(last + 1, last + 1 + MAX_LINE_CHARS);
   }
 
@@ -62,6 +60,13 @@ class Activity {
   closeLines() {
     for (const stream of [0, 1]) if (this.#partial[stream] !== '') this.add(stream, '\n');
   }
+}
+
+// Forwards, because V8 is twenty times slower backwards.
+function newlinesOf(text, from) {
+  const found = [];
+  for (let at = text.indexOf('\n', from); at >= 0; at = text.indexOf('\n', at + 1)) found.push(at);
+  return found;
 }
 
 const NOTHING = Object.freeze({ executions: 0, lastActivity: null, logs: Object.freeze([]) });

@@ -2,11 +2,11 @@
 
 // The output of one process on its way to the user's callbacks: text (of whole characters) or bytes as
 // they come, in order, each callback in the async context of the call. A callback that returns a
-// promise holds the stream back until it resolves (the addon pauses it past 256 KiB); one that throws
+// promise holds the stream back until it resolves (the addon pauses it past 1 MiB, or less when there are many); one that throws
 // ends the call.
 
 // Characters or bytes after which the addon is told that they were dealt with: to tell it of every chunk
-// would wake it for each. Whatever the encoding, far below those 256 KiB.
+// would wake it for each. Whatever the encoding, below the least that a stream may have.
 const ACK_AFTER = 32 * 1024;
 
 class OutputReader {
@@ -34,12 +34,12 @@ class OutputReader {
   /**
    * What is new, from the addon.
    *
-   * @param {string|Buffer|undefined} stdout
-   * @param {string|Buffer|undefined} stderr
+   * @param {string|string[]|Buffer|undefined} stdout
+   * @param {string|string[]|Buffer|undefined} stderr
    */
   push(stdout, stderr) {
-    if (stdout !== undefined) this.#take(0, stdout);
-    if (stderr !== undefined) this.#take(1, stderr);
+    if (stdout !== undefined) this.#takeAll(0, stdout);
+    if (stderr !== undefined) this.#takeAll(1, stderr);
     this.#acknowledge();
   }
 
@@ -56,6 +56,11 @@ class OutputReader {
 
   #rethrow() {
     if (this.failure) throw this.failure.error;
+  }
+
+  #takeAll(stream, news) {
+    if (Array.isArray(news)) for (const chunk of news) this.#take(stream, chunk);
+    else this.#take(stream, news);
   }
 
   #take(stream, chunk) {

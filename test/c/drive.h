@@ -89,7 +89,7 @@ static inline void drive_take(drive_t *drive) {
             CHECK_INT(
                 e2b_buf_append(&drive->out[i], result->stream[i]->data, result->stream[i]->len),
                 E2B_OK);
-            e2b_buf_reset(result->stream[i]);
+            e2b_op_emptied(op, i);
         }
         if (news & E2B_NEWS_DONE) {
             CHECK(drive->done_count < 256);

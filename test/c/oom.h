@@ -61,7 +61,7 @@ static inline e2b_op_t *oom_take(const oom_plan_t *plan, e2b_client_t *client) {
     e2b_op_t *done = NULL;
     for (e2b_op_t *op; (op = e2b_client_take(client)) != NULL;) {
         unsigned news = e2b_op_news(op);
-        e2b_buf_reset(e2b_op_result(op)->stream[0]);
+        e2b_op_emptied(op, 0);
         if (news & E2B_NEWS_DONE) {
             done = op;
             continue;

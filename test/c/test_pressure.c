@@ -18,9 +18,9 @@ static void start_and_wait(drive_t *drive) {
 }
 
 #define PIECE (32u * 1024)
-#define PIECES 64
+#define PIECES 96
 
-/* Two megabytes of output. */
+/* Three megabytes of output. */
 static void much_output(far_answer_t *answer) {
     e2b_buf_t json;
     char *bytes = malloc(PIECE);
@@ -75,12 +75,13 @@ TEST("a reader who does not acknowledge is given no more than the mark, then all
     drive_end(&drive);
 }
 
-TEST("streams whose readers do not acknowledge share one bound, and none of them starves") {
-    enum { STREAMS = 6 };
+/* Six streams whose readers do not acknowledge; all of them are whole in the end. */
+enum { STREAMS = 6 };
+static void check_many(size_t limit, size_t least, size_t most) {
     drive_t drive;
     drive_init(&drive);
     drive_known(&drive);
-    e2b_client_limit_streams(drive.client, 2 * E2B_STREAM_SHARE);
+    e2b_client_limit_streams(drive.client, limit);
     uint64_t ids[STREAMS];
     for (int i = 0; i < STREAMS; i++) {
         far_answer_t *answer = far_on(drive.far, START);
@@ -93,14 +94,23 @@ TEST("streams whose readers do not acknowledge share one bound, and none of them
     }
     drive.ack = false;
     for (int i = 0; i < STREAMS; i++) ids[i] = drive_submit(&drive, drive_exec(&drive, &streaming));
-    DRIVE_UNTIL(&drive, drive.out[0].len >= STREAMS * E2B_STREAM_SHARE);
+    DRIVE_UNTIL(&drive, drive.out[0].len >= least);
     settle(&drive);
-    CHECK(drive.out[0].len < STREAMS * (E2B_STREAM_SHARE + 2 * PIECE));
+    CHECK(drive.out[0].len < most + STREAMS * 2 * PIECE);
     drive.ack = true;
     for (int i = 0; i < STREAMS; i++) e2b_client_ack(drive.client, ids[i]);
     for (int i = 0; i < STREAMS; i++) CHECK_INT(drive_wait(&drive, ids[i])->err->code, E2B_OK);
     CHECK_INT(drive.out[0].len, STREAMS * PIECE * PIECES);
     drive_end(&drive);
+}
+
+TEST("streams whose readers do not acknowledge share one bound, and none of them starves") {
+    check_many(2 * E2B_STREAM_SHARE, STREAMS * E2B_STREAM_SHARE, STREAMS * E2B_STREAM_SHARE);
+}
+
+TEST("streams that have more together than a quarter of their bound have less each") {
+    size_t each = STREAMS * E2B_STREAM_MARK_MANY;
+    check_many(4 * E2B_STREAM_MARK, each, E2B_STREAM_MARK + each);
 }
 
 TEST("a call whose output is kept and not read never pauses") {
@@ -176,7 +186,7 @@ TEST("what is wrong in the piece that a pause held back ends the call when it go
     char *bytes = malloc(E2B_STREAM_MARK);
     CHECK(bytes != NULL);
     memset(bytes, 'y', E2B_STREAM_MARK);
-    e2b_buf_init(&all, 1024u * 1024);
+    e2b_buf_init(&all, 2u * E2B_STREAM_MARK);
     CHECK_INT(e2b_buf_puts(&all, "{\"event\":{\"data\":{\"stdout\":\""), E2B_OK);
     CHECK_INT(e2b_base64_encode(&all, bytes, E2B_STREAM_MARK), E2B_OK);
     CHECK_INT(e2b_buf_puts(&all, "\"}}}"), E2B_OK);
