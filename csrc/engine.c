@@ -33,7 +33,10 @@ struct e2b_engine {
     CURLSH *shared;          /* idle connections and addresses */
     e2b_timers_t timers;
     e2b_deferred_t *deferred_first, **deferred_last;
-    CURL *idle[EASY_POOL];
+    struct {
+        CURL *easy;
+        e2b_address_t address;
+    } idle[EASY_POOL];
     int idle_len;
     e2b_transfer_t *started; /* all that are under way */
     bool renewing;           /* nothing can be started */
@@ -116,7 +119,10 @@ int e2b_engine_create(e2b_engine_t **out) {
 
 void e2b_engine_free(e2b_engine_t *engine) {
     if (!engine) return;
-    while (engine->idle_len > 0) curl_easy_cleanup(engine->idle[--engine->idle_len]);
+    while (engine->idle_len > 0) {
+        curl_easy_cleanup(engine->idle[--engine->idle_len].easy);
+        e2b_address_destroy(&engine->idle[engine->idle_len].address);
+    }
     for (int i = 0; i < LANES; i++) e2b_lane_destroy(&engine->lanes[i]);
     curl_share_cleanup(engine->shared);
     e2b_timers_destroy(&engine->timers);
@@ -172,7 +178,9 @@ static CURL *new_easy(e2b_engine_t *engine) {
 }
 
 CURL *e2b_engine_prepare(e2b_engine_t *engine, e2b_transfer_t *transfer) {
-    CURL *easy = engine->idle_len > 0 ? engine->idle[--engine->idle_len] : new_easy(engine);
+    bool kept = engine->idle_len > 0;
+    CURL *easy = kept ? engine->idle[--engine->idle_len].easy : new_easy(engine);
+    if (kept) transfer->address = engine->idle[engine->idle_len].address;
     if (easy) curl_easy_setopt(easy, CURLOPT_PRIVATE, transfer);
     transfer->easy = easy;
     return easy;
@@ -283,9 +291,12 @@ void e2b_engine_stop(e2b_engine_t *engine, e2b_transfer_t *transfer) {
     bool good = transfer->whole;
     transfer->whole = transfer->over = transfer->http2 = false;
     if (good && engine->idle_len < EASY_POOL) {
-        engine->idle[engine->idle_len++] = easy;
+        engine->idle[engine->idle_len].easy = easy;
+        engine->idle[engine->idle_len++].address = transfer->address;
+        transfer->address = (e2b_address_t){.parsed = NULL};
     } else {
         curl_easy_cleanup(easy);
+        e2b_address_destroy(&transfer->address);
     }
 }
 

@@ -14,6 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "address.h"
 #include "e2b.h"
 #include "host_memory.h"
 #include "lane.h"
@@ -29,7 +30,8 @@ typedef struct e2b_deferred {
 
 /* One curl transfer; embedded in its owner, which must stop it before it goes away. */
 typedef struct e2b_transfer {
-    CURL *easy; /* NULL when idle */
+    CURL *easy;            /* NULL when idle */
+    e2b_address_t address; /* the handle's own */
     void (*on_done)(struct e2b_transfer *transfer, CURLcode code);
     uint64_t host; /* e2b_host_key, of a far end that may speak HTTP/2; 0: it does not */
     int local_port, remote_port;          /* of its connection, once it has one */

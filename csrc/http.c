@@ -290,6 +290,10 @@ int e2b_http_start(e2b_http_t *http) {
     if (http->timeout_ms > 0 && http->timeout_ms < connect_ms) connect_ms = (long)http->timeout_ms;
     curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
     curl_easy_setopt(easy, CURLOPT_VERBOSE, 0L);
+    /* Instead of the text below, if it is not NULL. A stream would keep it for as long as it is. */
+    CURLU *parsed =
+        http->on_data ? NULL : e2b_address_parse(&http->transfer.address, http->url.data);
+    curl_easy_setopt(easy, CURLOPT_CURLU, parsed);
     /* Without TLS there is no HTTP/2 here. */
     bool secure = strncmp(http->url.data, "https:", 6) == 0;
     http->transfer.host = secure ? e2b_host_key(http->url.data, http->config->proxy) : 0;

@@ -12,7 +12,7 @@ const { isBuiltin } = require('node:module');
 const C_LEVELS = [
   ['err', 'alloc', 'buf', 'base64', 'socket', 'url', 'json', 'config'],
   ['platform', 'platform_epoll', 'platform_kqueue'],
-  ['timers', 'host_memory', 'sockets', 'lane', 'engine', 'tls'],
+  ['timers', 'host_memory', 'address', 'sockets', 'lane', 'engine', 'tls'],
   ['http', 'http2', 'http_error', 'http_head', 'rpc', 'event'],
   ['access'],
   ['operation', 'client'],
