@@ -75,8 +75,8 @@ class Call {
     };
     this.origin = null; // whose stack an error gets
     if (mayTakeStack()) {
-      this.origin = this;
-      Error.captureStackTrace(this, caller);
+      this.origin = {};
+      Error.captureStackTrace(this.origin, caller);
     }
     refused = null;
   }

@@ -5,30 +5,27 @@
 // promise holds the stream back until it resolves (the addon pauses it past 1 MiB, or less when there are many); one that throws
 // ends the call.
 
+const { AsyncResource } = require('node:async_hooks');
+
 // Characters or bytes after which the addon is told that they were dealt with: to tell it of every chunk
 // would wake it for each. Whatever the encoding, below the least that a stream may have.
 const ACK_AFTER = 32 * 1024;
 
-class OutputReader {
+class OutputReader extends AsyncResource {
   #call;
-  #scope;
-  #sinks;
   #unacked = 0;
-  #queue = [];
+  #queue = null; // stream, chunk, stream, chunk...: what came while a callback asked to wait
   #waiting = null;
 
   /** @type {{ error: unknown }|null} what a callback threw */
   failure = null;
 
   /**
-   * @param {import('./calls').Call} call
-   * @param {import('node:async_hooks').AsyncResource} scope
-   * @param {Function[]} sinks of stdout and of stderr; given text or bytes
+   * @param {import('./process-call').ProcessCall} call whose `hear` gets each piece
    */
-  constructor(call, scope, sinks) {
+  constructor(call) {
+    super('E2B_PROCESS');
     this.#call = call;
-    this.#scope = scope;
-    this.#sinks = sinks;
   }
 
   /**
@@ -67,13 +64,13 @@ class OutputReader {
     if (this.failure) return;
     this.#unacked += chunk.length;
     if (this.#waiting === null) this.#give(stream, chunk);
-    else this.#queue.push(stream, chunk);
+    else (this.#queue ??= []).push(stream, chunk);
   }
 
   #give(stream, chunk) {
     let answer;
     try {
-      answer = this.#scope.runInAsyncScope(this.#sinks[stream], undefined, chunk);
+      answer = this.runInAsyncScope(this.#call.hear, this.#call, stream, chunk);
     } catch (error) {
       this.#fail(error);
       return;
@@ -88,7 +85,7 @@ class OutputReader {
   // Until the queue is empty, or a callback asks to wait again.
   #goOn() {
     this.#waiting = null;
-    while (this.#waiting === null && this.#queue.length > 0)
+    while (this.#waiting === null && this.#queue?.length > 0)
       this.#give(...this.#queue.splice(0, 2));
     this.#acknowledge();
     return this.#waiting;
@@ -102,7 +99,7 @@ class OutputReader {
 
   #fail(error) {
     this.#waiting = null;
-    this.#queue.length = 0;
+    this.#queue = null;
     this.failure = { error };
     this.#call.cancel();
   }

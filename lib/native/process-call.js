@@ -17,6 +17,13 @@ const FLAG_TIMED_OUT = 2;
 class ProcessCall extends Call {
   #activity = null;
   #streams;
+  #toPublic;
+  #callbacks;
+  #onText;
+  #starting = null; // of one in the background, until it has started or failed
+
+  /** The process of a call in the background has not ended. */
+  running = false;
 
   /**
    * @param {object} given options, checked for unknown keys
@@ -34,29 +41,39 @@ class ProcessCall extends Call {
       callbackOf(given.onStderr, 'onStderr'),
     ];
     const streams = inner.always === true || callbacks.some((callback) => callback !== null);
-    super(given, caller, sandboxId, (batch, at) => toPublic(this.#end(batch, at)));
+    super(given, caller, sandboxId, ProcessCall.#shape);
     this.#streams = streams;
-    this.onStarted = (pid) => {
-      this.#use();
-      this.onPid?.(pid);
-    };
-    this.onPid = null;
+    this.#toPublic = toPublic;
+    this.#callbacks = callbacks;
+    this.#onText = inner.onText;
+    this.onStarted = ProcessCall.#started;
     this.record.stream = streams;
     this.record.encoding = encoding;
     this.record.maxOutputBytes = given.maxOutputBytes;
-    if (streams) this.output = this.#reader(callbacks, inner.onText);
+    if (streams) this.output = new OutputReader(this);
   }
 
-  #reader(callbacks, onText) {
-    const { AsyncResource } = require('node:async_hooks');
-    const scope = new AsyncResource('E2B_PROCESS');
-    const sinks = callbacks.map((callback, stream) => (chunk) => {
-      this.#use().add(stream, chunk);
-      const waits = onText?.(stream, chunk);
-      const answer = callback?.(chunk);
-      return waits === undefined ? answer : Promise.all([waits, answer]);
-    });
-    return new OutputReader(this, scope, sinks);
+  // Called as methods of the call; made once, because there may be thousands of calls.
+  static #shape = function shape(batch, at) {
+    return this.#toPublic(this.#end(batch, at));
+  };
+  static #started = function started(pid) {
+    this.#use();
+    this.#begun(pid);
+  };
+
+  /**
+   * A piece of output, in the async context of the call.
+   *
+   * @param {0|1} stream
+   * @param {string|Buffer} chunk
+   * @returns {unknown} a promise holds the stream back
+   */
+  hear(stream, chunk) {
+    this.#use().add(stream, chunk);
+    const waits = this.#onText?.(stream, chunk);
+    const answer = this.#callbacks[stream]?.(chunk);
+    return waits === undefined ? answer : Promise.all([waits, answer]);
   }
 
   // What is known of the sandbox; this call counts as one execution in there.
@@ -100,10 +117,32 @@ class ProcessCall extends Call {
    */
   enterInBackground(promise, makeHandle) {
     const done = this.enter(promise);
+    this.running = true;
+    done.then(
+      (end) => this.#over(end.pid),
+      (error) => this.#over(0, error),
+    );
     return new Promise((resolve, reject) => {
-      this.onPid = (pid) => resolve(makeHandle(pid, done));
-      done.then((end) => resolve(makeHandle(end.pid, done)), reject);
+      this.#starting = { resolve, reject, makeHandle, done };
     });
+  }
+
+  #begun(pid) {
+    const starting = this.#starting;
+    this.#starting = null;
+    starting?.resolve(starting.makeHandle(pid, starting.done));
+  }
+
+  #over(pid, error) {
+    this.running = false;
+    if (error === undefined) this.#begun(pid);
+    else this.#starting?.reject(error);
+  }
+
+  /** What was only for the addon goes: it has read its arguments. */
+  enter(promise) {
+    this.record = null;
+    return super.enter(promise);
   }
 }
 

@@ -8,7 +8,6 @@ const { killE2bProcess, sendE2bInput } = require('./process-control');
 class ProcessHandle {
   #call;
   #connection;
-  #running = true;
 
   /**
    * @param {import('./process-call').ProcessCall} call
@@ -23,10 +22,6 @@ class ProcessHandle {
     this.command = command;
     /** @type {Promise<object>} ProcessResult; nobody needs to listen to it */
     this.done = done;
-    const ended = () => {
-      this.#running = false;
-    };
-    done.then(ended, ended);
   }
 
   /** @returns {Promise<object>} the same as `done` */
@@ -54,12 +49,12 @@ class ProcessHandle {
 
   /** Lets go of the process: it lives on, its output is not seen any more, `done` rejects. */
   disconnect() {
-    if (this.#running) this.#call.detach();
+    if (this.#call.running) this.#call.detach();
   }
 
   /** Kills the process, if it still runs, and waits for its end. */
   async [Symbol.asyncDispose]() {
-    if (this.#running) await this.kill().catch(() => {});
+    if (this.#call.running) await this.kill().catch(() => {});
     await this.done.catch(() => {});
   }
 }

@@ -88,8 +88,9 @@ function connectE2bProcess(sandboxId, pid, options) {
 
 function resultMaker(given, facts, captured) {
   const rejects = flagOf(given.rejectOnNonZero, 'rejectOnNonZero');
-  const nothing = given.encoding === 'buffer' ? () => Buffer.alloc(0) : () => '';
+  const asBytes = given.encoding === 'buffer';
   return ({ stdout, stderr, ...end }) => {
+    const nothing = () => (asBytes ? Buffer.alloc(0) : '');
     const result = {
       ...facts,
       pid: end.pid,
