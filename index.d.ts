@@ -236,6 +236,127 @@ export function connectE2bSandbox(
   url: string;
 }>;
 
+/**
+ * Pauses a sandbox: it costs no computing any more, and lives until somebody resumes or ends it.
+ * `memory: false` keeps only its files. One that is paused already counts as paused.
+ */
+export function pauseE2bSandbox(
+  sandboxId: string,
+  options?: ConnectionOptions & { memory?: boolean },
+): Promise<{ sandboxId: string; status: 'stopped'; alreadyPaused: boolean }>;
+
+/** As `connectE2bSandbox`. */
+export function resumeE2bSandbox(
+  sandboxId: string,
+  options?: ConnectionOptions & { timeout?: number },
+): Promise<{
+  sandboxId: string;
+  template: string | null;
+  status: 'running';
+  resumed: boolean;
+  url: string;
+}>;
+
+/**
+ * Copies a running sandbox, files and all. `count` 1 to 100, default 1; `timeout` is the copies' life
+ * in seconds, default 3,600. Some may have been made and some not.
+ */
+export function forkE2bSandbox(
+  sandboxId: string,
+  options?: ConnectionOptions & { count?: number; timeout?: number },
+): Promise<{ sandboxIds: string[]; errors: { code: number | null; message: string }[] }>;
+
+export interface SandboxNetwork {
+  allowInternetAccess?: boolean;
+  /** Addresses, networks, domains. */
+  allowOut?: string[];
+  denyOut?: string[];
+  rules?: Record<string, unknown>;
+  egressProxy?: { address: string; username?: string; password?: string } | null;
+}
+
+/** Replaces the rules for what a sandbox may reach; what is left out is cleared. */
+export function setE2bSandboxNetwork(
+  sandboxId: string,
+  network: SandboxNetwork,
+  options?: ConnectionOptions,
+): Promise<{ sandboxId: string }>;
+
+export interface SnapshotInfo {
+  /** A template for `createE2bSandbox`. */
+  snapshotId: string;
+  names: string[];
+}
+
+/** Keeps a sandbox's state as something that new sandboxes can be made from; it goes on running. */
+export function snapshotE2bSandbox(
+  sandboxId: string,
+  name?: string,
+  options?: ConnectionOptions,
+): Promise<SnapshotInfo & { sandboxId: string }>;
+
+/** The account's snapshots, through all pages. */
+export function listE2bSnapshots(
+  options?: ConnectionOptions & { sandboxId?: string; name?: string; limit?: number },
+): Promise<SnapshotInfo[]>;
+
+/** Deletes a snapshot; one that is not there counts as deleted. */
+export function deleteE2bSnapshot(
+  snapshotId: string,
+  options?: ConnectionOptions,
+): Promise<{ snapshotId: string; alreadyGone: boolean }>;
+
+export interface SandboxMetric {
+  timestamp: string;
+  cpuCount: number;
+  cpuUsedPct: number;
+  /** These are bytes. */
+  memUsed: number;
+  memTotal: number;
+  memCache: number;
+  diskUsed: number;
+  diskTotal: number;
+}
+
+/** The load of a sandbox over time as the provider sampled it, oldest first. */
+export function getE2bSandboxMetrics(
+  sandboxId: string,
+  options?: ConnectionOptions & { start?: Date; end?: Date },
+): Promise<SandboxMetric[]>;
+
+export interface SandboxLogEntry {
+  timestamp: string;
+  level: 'debug' | 'info' | 'warn' | 'error';
+  message: string;
+  fields: Record<string, string>;
+}
+
+export interface SandboxLogOptions extends ConnectionOptions {
+  /** Where to begin. */
+  cursor?: Date;
+  /** 1 to 1,000; default 1,000. */
+  limit?: number;
+  /** Default `backward` in time. */
+  direction?: 'forward' | 'backward';
+  /** The least that is wanted. */
+  level?: 'debug' | 'info' | 'warn' | 'error';
+  /** A part of the message. */
+  search?: string;
+}
+
+/** The log of a sandbox's daemon; it does not hold what programs print. */
+export function getE2bSandboxLogs(
+  sandboxId: string,
+  options?: SandboxLogOptions,
+): Promise<SandboxLogEntry[]>;
+
+/** Where a port of a sandbox is reached by its host name alone. Sends nothing. */
+export function getE2bSandboxUrl(
+  sandboxId: string,
+  port: number,
+  options?: ConnectionOptions,
+): Promise<string>;
+
 // ---- Processes ------------------------------------------------------------------------------
 
 export interface ProcessResult<Output extends string | Buffer = string> {
@@ -416,6 +537,28 @@ export function removeE2bFile(
   path: string,
   options?: FileOptions,
 ): Promise<{ sandboxId: string; path: string }>;
+
+/** What is at a path; rejects with `NOT_FOUND` when nothing is. */
+export function statE2bFile(
+  sandboxId: string,
+  path: string,
+  options?: FileOptions,
+): Promise<FileInfo>;
+
+/** Makes a folder with those above it; rejects with `CONFLICT` when it is there already. */
+export function makeE2bDir(
+  sandboxId: string,
+  path: string,
+  options?: FileOptions,
+): Promise<FileInfo>;
+
+/** Moves a file or a folder; a file at the destination is replaced. */
+export function moveE2bFile(
+  sandboxId: string,
+  from: string,
+  to: string,
+  options?: FileOptions,
+): Promise<FileInfo>;
 
 // ---- Agents ---------------------------------------------------------------------------------
 

@@ -135,6 +135,7 @@ void e2b_access_retain(e2b_access_t *access) {
 void e2b_access_release(e2b_access_t *access) {
     if (!access || atomic_fetch_sub(&access->references, 1) != 1) return;
     e2b_wipe_free_string(access->token);
+    e2b_wipe_free_string(access->traffic_token);
     e2b_free(access->domain);
     e2b_free(access);
 }
@@ -146,23 +147,29 @@ static bool token_valid(const char *token) {
     return strlen(token) <= MAX_TOKEN;
 }
 
-/* A null or absent token is a sandbox without one. */
-static int read_answer(const char *json, size_t len, e2b_access_t **out) {
+/* A null or absent token is a sandbox without one. Only create and connect tell the traffic token:
+ * what was known of it stays, unless it is told anew. known may be NULL. */
+static int read_answer(const char *json, size_t len, const e2b_access_t *known,
+                       e2b_access_t **out) {
     *out = NULL;
     int code = E2B_ERR_BAD_RESPONSE;
     const char *token = "", *domain = "";
+    const char *traffic_token = known ? known->traffic_token : "";
     e2b_access_t *access = NULL;
     cJSON *body = e2b_json_parse(json, len);
     if (!cJSON_IsObject(body)) goto done;
     e2b_json_string(body, "envdAccessToken", &token);
+    e2b_json_string(body, "trafficAccessToken", &traffic_token);
     e2b_json_string(body, "domain", &domain);
-    if (!token_valid(token) || (*domain && !e2b_url_domain_valid(domain))) goto done;
+    if (!token_valid(token) || !token_valid(traffic_token)) goto done;
+    if (*domain && !e2b_url_domain_valid(domain)) goto done;
     code = E2B_ERR_OUT_OF_MEMORY;
     if (!(access = e2b_calloc(1, sizeof *access))) goto done;
     atomic_init(&access->references, 1);
     access->token = e2b_strdup(token);
+    access->traffic_token = e2b_strdup(traffic_token);
     access->domain = e2b_strdup(domain);
-    if (!access->token || !access->domain) goto done;
+    if (!access->token || !access->traffic_token || !access->domain) goto done;
     *out = access;
     access = NULL;
     code = E2B_OK;
@@ -178,7 +185,7 @@ static void fetched(e2b_http_t *http) {
     entry_t *entry = http->context;
     e2b_err_t err = http->err;
     if (err.code == E2B_OK) {
-        int code = read_answer(http->answer.data ? http->answer.data : "", http->answer.len,
+        int code = read_answer(http->answer.data ? http->answer.data : "", http->answer.len, NULL,
                                &entry->access);
         if (code == E2B_ERR_OUT_OF_MEMORY) e2b_err_set(&err, code, "out of memory");
         if (code == E2B_ERR_BAD_RESPONSE) {
@@ -259,10 +266,10 @@ void e2b_access_cancel(e2b_access_wait_t *wait) {
 int e2b_access_learn(e2b_access_cache_t *cache, e2b_config_t *config, const char *sandbox_id,
                      const char *json, size_t len, e2b_access_t **out) {
     e2b_access_t *access;
-    int code = read_answer(json, len, &access);
+    entry_t *entry = find(cache, config, sandbox_id);
+    int code = read_answer(json, len, entry ? entry->access : NULL, &access);
     if (out) *out = access;
     if (code != E2B_OK) return code;
-    entry_t *entry = find(cache, config, sandbox_id);
     if (!entry) entry = add(cache, config, sandbox_id); /* out of memory: it will be fetched */
     if (entry && !entry->fetching) {                    /* else its own answer is on the way */
         e2b_access_release(entry->access);

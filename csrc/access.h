@@ -18,8 +18,9 @@ typedef struct e2b_access_cache e2b_access_cache_t;
  * cache. */
 typedef struct e2b_access {
     atomic_int references;
-    char *token;  /* "" when the sandbox is not secured; visible ASCII */
-    char *domain; /* "" when it has none of its own; a valid one */
+    char *token;         /* "" when the sandbox is not secured; visible ASCII */
+    char *traffic_token; /* for other ports than the daemon's; "" when they are open */
+    char *domain;        /* "" when it has none of its own; a valid one */
 } e2b_access_t;
 void e2b_access_retain(e2b_access_t *access);
 void e2b_access_release(e2b_access_t *access); /* NULL is fine */
@@ -40,8 +41,8 @@ void e2b_access_free(e2b_access_cache_t *cache);
 e2b_access_t *e2b_access_get(e2b_access_cache_t *cache, e2b_config_t *config,
                              const char *sandbox_id, e2b_access_wait_t *wait, int *code);
 void e2b_access_cancel(e2b_access_wait_t *wait);
-/* Reads envdAccessToken and domain out of an answer. BAD_RESPONSE when it is no JSON object, or
- * when they could not stand in a request. Given: out, which may be NULL. */
+/* Reads envdAccessToken, trafficAccessToken and domain out of an answer. BAD_RESPONSE when it is no
+ * JSON object, or when they could not stand in a request. Given: out, which may be NULL. */
 int e2b_access_learn(e2b_access_cache_t *cache, e2b_config_t *config, const char *sandbox_id,
                      const char *json, size_t len, e2b_access_t **out);
 /* Forgets what has proved wrong: known, and nothing newer; NULL: whatever there is. */

@@ -272,10 +272,11 @@ void e2b_config_release(e2b_config_t *config) {
     e2b_free(config);
 }
 
-int e2b_config_sandbox_url(const e2b_config_t *config, const char *sandbox_id, const char *domain,
-                           e2b_buf_t *out) {
+int e2b_config_sandbox_url(const e2b_config_t *config, const char *sandbox_id, int port,
+                           const char *domain, e2b_buf_t *out) {
     if (config->sandbox_url) return e2b_buf_puts(out, config->sandbox_url);
     if (!domain || !*domain) domain = config->domain;
-    if (e2b_url_domain_shared(domain)) return e2b_buf_printf(out, "https://sandbox.%s", domain);
-    return e2b_buf_printf(out, "https://49983-%s.%s", sandbox_id, domain);
+    bool shared = port == E2B_DAEMON_PORT && e2b_url_domain_shared(domain);
+    if (shared) return e2b_buf_printf(out, "https://sandbox.%s", domain);
+    return e2b_buf_printf(out, "https://%d-%s.%s", port, sandbox_id, domain);
 }

@@ -27,8 +27,10 @@ struct e2b_config {
     e2b_trust_t *trust;
 };
 
-/* Appends the base URL of a sandbox's port 49983. domain: the sandbox's own, or NULL. */
-int e2b_config_sandbox_url(const e2b_config_t *config, const char *sandbox_id, const char *domain,
-                           e2b_buf_t *out);
+#define E2B_DAEMON_PORT 49983
+
+/* Appends the base URL of a sandbox's port. domain: the sandbox's own, or NULL. */
+int e2b_config_sandbox_url(const e2b_config_t *config, const char *sandbox_id, int port,
+                           const char *domain, e2b_buf_t *out);
 
 #endif

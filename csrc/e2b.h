@@ -347,7 +347,26 @@ int e2b_op_list_files(const e2b_call_t *call, const char *sandbox_id, const char
 int e2b_op_remove_file(const e2b_call_t *call, const char *sandbox_id, const char *path,
                        const char *user, e2b_op_t **out, e2b_err_t *err);
 
-/* 5d. Agents (agent.c): uploads the program, its configuration and its data, then runs it. */
+/* 5d. Whatever else either plane offers (direct.c): one request, put together by the caller. A
+ * stream's answer comes as of a download; everything else in result.body and .next_token. */
+typedef struct e2b_direct_args {
+    const char *what;   /* begins every message: "pausing the sandbox" */
+    const char *method; /* GET, POST, PUT, PATCH, DELETE */
+    const char *path;   /* with its query, escaped */
+    int port;           /* of the sandbox; 0: the control plane, sandbox_id may be NULL then */
+    e2b_bytes_t body;   /* copied; empty: none */
+    const char *content_type; /* of the body; NULL: application/json */
+    const char *user;         /* NULL: the daemon's default */
+    e2b_strings_t headers;    /* at most 3, "Name: value" */
+    int expected_status;      /* of a stream: any other success is refused; 0: whatever it is */
+    bool idempotent;          /* safe to send again without looking first */
+    bool makes;               /* takes one of the account's concurrent sandboxes */
+    bool stream;              /* hand the answer on as it comes, with back-pressure */
+} e2b_direct_args_t;
+int e2b_op_direct(const e2b_call_t *call, const char *sandbox_id, const e2b_direct_args_t *args,
+                  e2b_op_t **out, e2b_err_t *err);
+
+/* 5e. Agents (agent.c): uploads the program, its configuration and its data, then runs it. */
 typedef struct e2b_agent_args {
     const char *agent_id;          /* [A-Za-z0-9-], names the agent's folder under the home */
     const char *agent_type;        /* for the configuration file */

@@ -34,7 +34,7 @@ struct e2b_http {
     e2b_buf_t url;
     const void *body; /* kept until done */
     size_t body_len;
-    const char *token;        /* kept: a secret in a header that no message may quote; NULL: none */
+    const char *tokens[2];    /* kept: secrets in headers that no message may quote; NULL: none */
     e2b_http_body_cb on_body; /* instead of body */
     int64_t body_size;        /* with on_body: its length; -1: not known */
     bool bulk;                /* many bytes: larger buffers */

@@ -241,14 +241,23 @@ static int add_user(e2b_http_t *http, const char *user) {
 
 int e2b_op_daemon(e2b_op_t *op, e2b_http_t *http, const char *path, const char *content_type,
                   const char *user) {
+    return e2b_op_port(op, http, E2B_DAEMON_PORT, path, content_type, user);
+}
+
+int e2b_op_port(e2b_op_t *op, e2b_http_t *http, int port, const char *path,
+                const char *content_type, const char *user) {
     const e2b_access_t *access = op->credentials;
-    int code = e2b_config_sandbox_url(op->config, op->sandbox_id, access->domain, &http->url);
+    int code = e2b_config_sandbox_url(op->config, op->sandbox_id, port, access->domain, &http->url);
     if (code == E2B_OK) code = e2b_buf_puts(&http->url, path);
     if (code == E2B_OK) code = e2b_http_header(http, "E2b-Sandbox-Id: %s", op->sandbox_id);
-    if (code == E2B_OK) code = e2b_http_header(http, "E2b-Sandbox-Port: 49983");
+    if (code == E2B_OK) code = e2b_http_header(http, "E2b-Sandbox-Port: %d", port);
+    if (code == E2B_OK && port != E2B_DAEMON_PORT && access->traffic_token[0]) {
+        code = e2b_http_header(http, "E2b-Traffic-Access-Token: %s", access->traffic_token);
+        http->tokens[1] = access->traffic_token;
+    }
     if (code == E2B_OK && access->token[0]) {
         code = e2b_http_header(http, "X-Access-Token: %s", access->token);
-        http->token = access->token;
+        http->tokens[0] = access->token;
     }
     if (code == E2B_OK && content_type) {
         code = e2b_http_header(http, "Content-Type: %s", content_type);
@@ -322,6 +331,30 @@ void e2b_op_timer(e2b_op_t *op, int64_t after_ms) {
         E2B_OK) {
         e2b_op_fail_memory(op);
     }
+}
+
+void e2b_op_moved(e2b_op_t *op) {
+    op->moved_at_ms = e2b_now_ms();
+}
+
+void e2b_op_watch_idle(e2b_op_t *op) {
+    int64_t now = e2b_now_ms();
+    op->timer_fired = false;
+    if (op->moved_at_ms == 0 || op->http.paused) op->moved_at_ms = now;
+    int64_t left = op->moved_at_ms + op->timeout_ms - now;
+    if (left > 0) {
+        e2b_op_timer(op, left);
+        return;
+    }
+    e2b_err_t err;
+    e2b_err_init(&err);
+    err.outcome = op->began                      ? E2B_OUTCOME_INTERRUPTED
+                  : e2b_http_was_sent(&op->http) ? E2B_OUTCOME_UNKNOWN
+                                                 : E2B_OUTCOME_NOT_SENT;
+    err.retryable = op->http.idempotent;
+    e2b_err_set(&err, E2B_ERR_TIMEOUT, "%s failed: nothing moved within requestTimeoutMs",
+                op->class->what);
+    e2b_op_fail(op, &err);
 }
 
 void e2b_op_tell(e2b_op_t *op, unsigned news) {

@@ -52,6 +52,7 @@ struct e2b_op {
     unsigned news;
     bool in_news, finished;
     bool began;          /* something was done there: a lost call was interrupted, not unknown */
+    int64_t moved_at_ms; /* of a stream: when bytes last went either way */
     bool waits_for_idle; /* wants to advance when another call to its sandbox ends */
     e2b_feed_t *feed;    /* of an upload whose bytes come piece by piece; else NULL */
     size_t unread;  /* bytes for the reader that he has not acknowledged: by e2b_op_set_unread */
@@ -81,6 +82,9 @@ void e2b_op_exchange(e2b_op_t *op, const char *method, bool control);
 int e2b_op_control_url(e2b_op_t *op, const char *format, ...) __attribute__((format(printf, 2, 3)));
 int e2b_op_daemon(e2b_op_t *op, e2b_http_t *http, const char *path, const char *content_type,
                   const char *user);
+/* The same for any port of the sandbox. */
+int e2b_op_port(e2b_op_t *op, e2b_http_t *http, int port, const char *path,
+                const char *content_type, const char *user);
 /* Starts the exchange with op->request as body; advance runs when it is done (op->http_done). */
 void e2b_op_send(e2b_op_t *op);
 /* The same with JSON or nothing as body; code: what preparing it has come to. */
@@ -91,6 +95,11 @@ void e2b_op_keep_answer(e2b_op_t *op); /* the answer becomes the result's body *
 /* Asks for the daemon's credentials; advance runs when they are there. True: there already. They
  * are waited for no longer than the request's timeout. */
 bool e2b_op_need_access(e2b_op_t *op);
+
+/* A stream may last; but when nothing moves for as long as a request may take, it fails. Waiting
+ * for our own side is no fault. watch_idle: before it is sent, and whenever the timer has fired. */
+void e2b_op_moved(e2b_op_t *op);
+void e2b_op_watch_idle(e2b_op_t *op);
 
 void e2b_op_soon(e2b_op_t *op);                       /* advance, outside of curl */
 void e2b_op_timer(e2b_op_t *op, int64_t after_ms);    /* advance with timer_fired */

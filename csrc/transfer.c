@@ -1,9 +1,8 @@
 /*
- * transfer.c: a file of any length, down or up, as a stream. Down: the bytes go to a reader who
- * holds the transfer back by not acknowledging them. Up: the bytes come from the loop thread piece
- * by piece (e2b_client_feed), and the transfer waits while there are none. Constructors on the loop
- * thread, the rest on the pool thread. Must never hold a file in memory, and never hand on a part
- * other than the one that was asked for.
+ * transfer.c: a file of any length, down or up, as a stream. Down: a direct request (direct.c). Up:
+ * the bytes come from the loop thread piece by piece (e2b_client_feed), and the transfer waits
+ * while there are none. Constructors on the loop thread, the rest on the pool thread. Must never
+ * hold a file in memory, and never hand on a part other than the one that was asked for.
  */
 #include <stdio.h>
 #include <string.h>
@@ -11,7 +10,6 @@
 #include "alloc.h"
 #include "files.h"
 #include "operation.h"
-#include "platform.h"
 
 #define MAX_PATH 13000 /* as unary.c */
 
@@ -19,38 +17,17 @@ enum { ACCESS, MOVING };
 
 typedef struct transfer_op {
     e2b_op_t op;
-    int64_t offset; /* down: where to begin */
-    int64_t size;   /* up: -1 when nobody knows */
+    int64_t size; /* -1 when nobody knows */
     e2b_buf_t path;
-    e2b_buf_t piece; /* up: what is being sent */
+    e2b_buf_t piece; /* what is being sent */
     size_t piece_sent;
-    int64_t moved_at_ms;
 } transfer_op_t;
 
 /* ---- inside curl ---- */
 
-static int on_data(e2b_http_t *http, const char *data, size_t len) {
-    transfer_op_t *self = http->context;
-    e2b_op_t *op = &self->op;
-    if (e2b_op_is_full(op)) return E2B_HTTP_PAUSE;
-    self->moved_at_ms = e2b_now_ms();
-    if (self->offset > 0 && http->status != 206) {
-        return e2b_err_set(&http->err, E2B_ERR_BAD_RESPONSE,
-                           "%s: the far end sends the whole file instead of the part after %lld",
-                           op->class->what, (long long)self->offset);
-    }
-    int code = e2b_buf_append(e2b_op_stream(op, 0), data, len);
-    if (code != E2B_OK) return e2b_err_set(&http->err, code, "%s: out of memory", op->class->what);
-    e2b_op_set_unread(op, op->unread + len);
-    if (!op->began) e2b_op_tell(op, E2B_NEWS_STARTED);
-    op->began = true;
-    e2b_op_tell(op, E2B_NEWS_OUTPUT);
-    return E2B_OK;
-}
-
 static int on_body(e2b_http_t *http, char *buffer, size_t room, size_t *len) {
     transfer_op_t *self = http->context;
-    self->moved_at_ms = e2b_now_ms();
+    e2b_op_moved(&self->op);
     if (self->piece_sent == self->piece.len) {
         bool end;
         self->piece_sent = 0;
@@ -75,53 +52,20 @@ static int on_body(e2b_http_t *http, char *buffer, size_t room, size_t *len) {
 
 /* ---- the road ---- */
 
-/* Bytes that stop moving for as long as a request may take; waiting for our own side is no fault.
- */
-static void time_passed(transfer_op_t *self) {
-    e2b_op_t *op = &self->op;
-    int64_t now = e2b_now_ms();
-    op->timer_fired = false;
-    if (op->http.paused) self->moved_at_ms = now;
-    int64_t left = self->moved_at_ms + op->timeout_ms - now;
-    if (left > 0) {
-        e2b_op_timer(op, left);
-        return;
-    }
-    e2b_err_t err;
-    e2b_err_init(&err);
-    err.outcome = op->began                      ? E2B_OUTCOME_INTERRUPTED
-                  : e2b_http_was_sent(&op->http) ? E2B_OUTCOME_UNKNOWN
-                                                 : E2B_OUTCOME_NOT_SENT;
-    err.retryable = op->http.idempotent;
-    e2b_err_set(&err, E2B_ERR_TIMEOUT, "%s failed: nothing moved within requestTimeoutMs",
-                op->class->what);
-    e2b_op_fail(op, &err);
-}
-
 static void send_request(transfer_op_t *self) {
     e2b_op_t *op = &self->op;
-    bool up = op->feed != NULL;
-    e2b_op_exchange(op, up ? "POST" : "GET", false);
+    e2b_op_exchange(op, "POST", false);
     op->http.timeout_ms = 0;
     op->http.bulk = true;
-    op->http.idempotent = !up; /* the source cannot be read twice */
-    if (up) {
-        op->http.on_body = on_body;
-        op->http.body_size = self->size;
-    } else {
-        op->http.on_data = on_data;
-    }
-    int code =
-        e2b_op_daemon(op, &op->http, self->path.data, up ? "application/octet-stream" : NULL, NULL);
-    if (code == E2B_OK && self->offset > 0) {
-        code = e2b_http_header(&op->http, "Range: bytes=%lld-", (long long)self->offset);
-    }
+    op->http.idempotent = false; /* the source cannot be read twice */
+    op->http.on_body = on_body;
+    op->http.body_size = self->size;
+    int code = e2b_op_daemon(op, &op->http, self->path.data, "application/octet-stream", NULL);
     if (code != E2B_OK) {
         e2b_op_fail_memory(op);
         return;
     }
-    self->moved_at_ms = e2b_now_ms();
-    e2b_op_timer(op, op->timeout_ms);
+    e2b_op_watch_idle(op);
     if (!op->finished) e2b_op_send(op);
 }
 
@@ -142,7 +86,7 @@ static void advance(e2b_op_t *op) {
         if (op->began) err->outcome = E2B_OUTCOME_INTERRUPTED;
         e2b_op_fail(op, err);
     } else if (op->timer_fired) {
-        time_passed(self);
+        e2b_op_watch_idle(op);
     }
 }
 
@@ -152,52 +96,71 @@ static void destroy(e2b_op_t *op) {
     e2b_buf_destroy(&self->piece);
 }
 
-static const e2b_op_class_t download_class = {"reading the file", advance, NULL, destroy, NULL};
 static const e2b_op_class_t upload_class = {"writing the file", advance, NULL, destroy, NULL};
 
-static transfer_op_t *new_transfer(const e2b_op_class_t *class, const e2b_call_t *call,
-                                   const char *sandbox_id, const char *path, const char *user,
-                                   e2b_err_t *err) {
-    if (e2b_files_check(path, user, err) != E2B_OK) return NULL;
-    if (e2b_op_check_id(sandbox_id, err) != E2B_OK) return NULL;
-    transfer_op_t *self =
-        (transfer_op_t *)e2b_op_new(sizeof(transfer_op_t), class, call, sandbox_id, err);
-    if (!self) return NULL;
-    e2b_buf_init(&self->path, MAX_PATH);
-    e2b_buf_init(&self->piece, E2B_FEED_MAX);
-    int code = e2b_buf_puts(&self->path, "/files");
-    if (code == E2B_OK) code = e2b_files_query(&self->path, path, user);
-    if (code == E2B_OK) return self;
-    e2b_op_free(&self->op);
-    e2b_op_refuse(code, "path", err);
-    return NULL;
+/* The path of a request for a file, with its query. */
+static int file_path(e2b_buf_t *out, const char *path, const char *user, e2b_err_t *err) {
+    e2b_buf_init(out, MAX_PATH);
+    if (e2b_files_check(path, user, err) != E2B_OK) return err->code;
+    int code = e2b_buf_puts(out, "/files");
+    if (code == E2B_OK) code = e2b_files_query(out, path, user);
+    return code == E2B_OK ? E2B_OK : e2b_op_refuse(code, "path", err);
 }
 
 int e2b_op_download(const e2b_call_t *call, const char *sandbox_id, const char *path,
                     const char *user, int64_t offset, e2b_op_t **out, e2b_err_t *err) {
+    e2b_buf_t target;
+    char range[40];
+    const char *const headers[] = {range};
     *out = NULL;
     if (offset < 0) {
         return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT, "offset must not be negative");
     }
-    transfer_op_t *self = new_transfer(&download_class, call, sandbox_id, path, user, err);
-    if (!self) return err->code;
-    self->offset = offset;
-    *out = &self->op;
-    return E2B_OK;
+    snprintf(range, sizeof range, "Range: bytes=%lld-", (long long)offset);
+    int code = file_path(&target, path, user, err);
+    if (code == E2B_OK) {
+        e2b_direct_args_t args = {
+            .what = "reading the file",
+            .method = "GET",
+            .path = target.data,
+            .port = E2B_DAEMON_PORT,
+            .headers = {.items = headers, .count = offset > 0},
+            .expected_status = offset > 0 ? 206 : 0,
+            .idempotent = true,
+            .stream = true,
+        };
+        code = e2b_op_direct(call, sandbox_id, &args, out, err);
+    }
+    e2b_buf_destroy(&target);
+    return code;
 }
 
 int e2b_op_upload(const e2b_call_t *call, const char *sandbox_id, const char *path,
                   const char *user, int64_t size, e2b_op_t **out, e2b_err_t *err) {
+    e2b_buf_t target;
+    transfer_op_t *self = NULL;
     *out = NULL;
-    transfer_op_t *self = new_transfer(&upload_class, call, sandbox_id, path, user, err);
-    if (!self) return err->code;
+    int code = file_path(&target, path, user, err);
+    if (code == E2B_OK) code = e2b_op_check_id(sandbox_id, err);
+    if (code != E2B_OK) goto done;
+    self = (transfer_op_t *)e2b_op_new(sizeof *self, &upload_class, call, sandbox_id, err);
+    if (!self) {
+        code = err->code;
+        goto done;
+    }
+    self->path = target;
+    e2b_buf_init(&target, MAX_PATH);
+    e2b_buf_init(&self->piece, E2B_FEED_MAX);
     self->size = size < 0 ? -1 : size;
     self->op.feed = e2b_calloc(1, sizeof *self->op.feed);
     if (!self->op.feed) {
         e2b_op_free(&self->op);
-        return e2b_err_set(err, E2B_ERR_OUT_OF_MEMORY, "out of memory");
+        code = e2b_err_set(err, E2B_ERR_OUT_OF_MEMORY, "out of memory");
+        goto done;
     }
     e2b_buf_init(&self->op.feed->waiting, E2B_FEED_MAX);
     *out = &self->op;
-    return E2B_OK;
+done:
+    e2b_buf_destroy(&target);
+    return code;
 }

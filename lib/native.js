@@ -7,6 +7,8 @@
 const { killE2bProcess, listE2bProcesses, sendE2bInput } = require('./native/process-control');
 const { connectE2bProcess, executeE2bProcess } = require('./native/processes');
 const files = require('./native/files');
+const lifecycle = require('./native/lifecycle');
+const observation = require('./native/observation');
 const sandboxes = require('./native/sandboxes');
 
 /**
@@ -46,6 +48,8 @@ function runE2bAgent(
 module.exports = {
   ...sandboxes,
   ...files,
+  ...lifecycle,
+  ...observation,
   runE2bAgent,
   executeE2bProcess,
   connectE2bProcess,

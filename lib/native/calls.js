@@ -267,4 +267,10 @@ function setHidden(object, name, value) {
   });
 }
 
-module.exports = { Call, getAddon, setHidden };
+/** Where a call with these options would go. */
+function connectionFor(options) {
+  getAddon();
+  return connections.resolve(options);
+}
+
+module.exports = { Call, connectionFor, getAddon, setHidden };

@@ -41,13 +41,22 @@ class Connection {
   }
 
   /**
-   * Where people and programs find the daemon of a sandbox.
+   * Where people and programs find a port of a sandbox, by default its daemon's.
    *
    * @param {string} sandboxId
    * @param {string|null} [domain] what the far end named in its answer
+   * @param {number} [port] another than the daemon's
    */
-  urlOf(sandboxId, domain) {
-    return this.sandboxUrl ?? `https://${DAEMON_PORT}-${sandboxId}.${domain || this.domain}`;
+  urlOf(sandboxId, domain, port = DAEMON_PORT) {
+    if (this.sandboxUrl === undefined) {
+      return `https://${port}-${sandboxId}.${domain || this.domain}`;
+    }
+    if (port === DAEMON_PORT) return this.sandboxUrl;
+    const { protocol, hostname, port: shared } = new URL(this.sandboxUrl);
+    const isLocal = /^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
+    return isLocal
+      ? `${protocol}//${port}-${sandboxId}.localhost${shared && `:${shared}`}`
+      : this.sandboxUrl;
   }
 }
 

@@ -2,11 +2,12 @@
 
 // Files of a sandbox, whole or as streams. A path that is relative counts from the home of the user.
 
-const { checkNumber, checkOptions, invalid } = require('../options');
+const { checkNumber, checkOptions, checkString, invalid } = require('../options');
 const { touch } = require('./activity');
 const { bytesOf, encodingOf } = require('./arguments');
 const { Call } = require('./calls');
 const { CONNECTION_KEYS } = require('./connection');
+const { answerOf, ask, attempt, checkPath, checkSandboxId, rpc } = require('./direct');
 const { download, isSource, upload } = require('./file-streams');
 const { badResponse, fileInfo, listOf } = require('./shapes');
 
@@ -155,4 +156,73 @@ function removeE2bFile(sandboxId, path, options) {
   }
 }
 
-module.exports = { listE2bFiles, readE2bFile, removeE2bFile, writeE2bFile };
+/**
+ * What is at a path.
+ *
+ * @param {string} sandboxId
+ * @param {string} path
+ * @param {object} [options] user, and the connection
+ * @returns {Promise<object>} as an item of listE2bFiles; rejects with NOT_FOUND when nothing is there
+ */
+function statE2bFile(sandboxId, path, options) {
+  return attempt(() => {
+    const given = checkOptions(options, FILE_KEYS, 'statE2bFile');
+    const request = { ...rpc('filesystem.Filesystem/Stat', given.user), idempotent: true };
+    const body = { path: checkPath(path) };
+    return entryCall(statE2bFile, sandboxId, given, request, 'looking at the file', body);
+  });
+}
+
+/**
+ * Makes a folder, with those above it.
+ *
+ * @param {string} sandboxId
+ * @param {string} path
+ * @param {object} [options] user, and the connection
+ * @returns {Promise<object>} as an item of listE2bFiles; rejects with CONFLICT when it is there already
+ */
+function makeE2bDir(sandboxId, path, options) {
+  return attempt(() => {
+    const given = checkOptions(options, FILE_KEYS, 'makeE2bDir');
+    const request = rpc('filesystem.Filesystem/MakeDir', given.user);
+    const body = { path: checkPath(path) };
+    return entryCall(makeE2bDir, sandboxId, given, request, 'making the folder', body);
+  });
+}
+
+/**
+ * Moves a file or a folder; a file at the destination is replaced, folders above it are made.
+ *
+ * @param {string} sandboxId
+ * @param {string} from
+ * @param {string} to
+ * @param {object} [options] user, and the connection
+ * @returns {Promise<object>} the moved one, as an item of listE2bFiles
+ */
+function moveE2bFile(sandboxId, from, to, options) {
+  return attempt(() => {
+    const given = checkOptions(options, FILE_KEYS, 'moveE2bFile');
+    const request = rpc('filesystem.Filesystem/Move', given.user);
+    const body = { source: checkString(from, 'from'), destination: checkString(to, 'to') };
+    return entryCall(moveE2bFile, sandboxId, given, request, 'moving the file', body);
+  });
+}
+
+function entryCall(caller, sandboxId, given, request, what, body) {
+  checkSandboxId(sandboxId);
+  return ask(caller, sandboxId, given, { ...request, what }, body, (answer) => {
+    const { entry } = answerOf(answer, what);
+    if (typeof entry?.path === 'string') return fileInfo(entry);
+    throw badResponse(`the answer to ${what} names no file`, answer.facts);
+  });
+}
+
+module.exports = {
+  listE2bFiles,
+  makeE2bDir,
+  moveE2bFile,
+  readE2bFile,
+  removeE2bFile,
+  statE2bFile,
+  writeE2bFile,
+};

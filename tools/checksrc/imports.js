@@ -16,7 +16,7 @@ const C_LEVELS = [
   ['http', 'http2', 'http_error', 'http_head', 'rpc', 'event'],
   ['access'],
   ['operation', 'client'],
-  ['unary'],
+  ['unary', 'direct'],
   ['create', 'sandbox', 'files', 'template', 'telemetry'],
   ['transfer', 'process', 'process_build', 'process_control', 'process_kill', 'process_stream'],
   ['agent'],
