@@ -31,7 +31,8 @@ typedef struct sandbox_birth {
     const boot_t *boot;    /* borrowed */
     boot_rung_t rung;
     uint32_t features;
-    struct walls *walls; /* borrowed; may be NULL */
+    struct walls *walls; /* borrowed; NULL: none, not even those of RUNG_NONE (tests) */
+    const char *note;    /* borrowed: a line for the log, or NULL */
 } sandbox_birth_t;
 
 /* Answers BOOTED and serves the channel to its end. Then the caller ends the process, and with it

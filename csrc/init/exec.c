@@ -1,0 +1,177 @@
+/*
+ * exec.c: what happens between the request for a program and the program. Pid 1 stands still until
+ * the child executes (as with vfork), so what fails is known at once, by a report that both share.
+ *
+ * As a rule the child also shares all of pid 1's memory, and runs on a stack beside its: no page is
+ * copied. So it must neither allocate nor change anything but itself and the report, and nobody
+ * whose identity it takes on may look into it. Thread of pid 1.
+ */
+#include "exec.h"
+
+#include "isolate.h"
+#include "path.h"
+#include "sandbox.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define STACK_BYTES (64u * 1024) /* a path, and libc's own frames, several times over */
+#define OOM_SCORE "100"          /* as the hosted daemon's: programs go first, before pid 1 */
+
+/* Shared. The pointers are the plan's, which lie at the same place on both sides. */
+struct exec_report {
+    int error;
+    exec_failure_t failure;
+};
+
+typedef struct child {
+    const exec_plan_t *plan;
+    struct exec_report *report;
+    char cwd[PATH_MAX]; /* as the kernel has it */
+    gid_t groups[USERS_MAX_GROUPS];
+    size_t group_count;
+    uid_t own_uid; /* pid 1's */
+    gid_t own_gid;
+    /* On RUNG_USER, where there is one identity: another name for it is one in a user namespace of
+     * its own. Whoever has that identity outside may look into such a process at once, so it gets
+     * memory of its own, and closes what pid 1 has open before. */
+    bool renamed;
+} child_t;
+
+struct exec_report *exec_report_create(void) {
+    void *page = mmap(NULL, sizeof(struct exec_report), PROT_READ | PROT_WRITE,
+                      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return page != MAP_FAILED ? page : NULL;
+}
+
+void exec_report_free(struct exec_report *report) {
+    if (report != NULL) munmap(report, sizeof *report);
+}
+
+/* ---- in the child ---- */
+
+_Noreturn static void give_up(const child_t *child, int error, const char *verb,
+                              const char *object) {
+    *child->report = (struct exec_report){error, {verb, object}};
+    _exit(127);
+}
+
+/* 0 or an errno. */
+static int write_file(const char *path, const char *text) {
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0) return errno;
+    int error = write(fd, text, strlen(text)) < 0 ? errno : 0;
+    close(fd);
+    return error;
+}
+
+static int rename_identity(const child_t *child) {
+    char uid_map[64], gid_map[64];
+    snprintf(uid_map, sizeof uid_map, "%u %u 1", child->plan->user->uid, child->own_uid);
+    snprintf(gid_map, sizeof gid_map, "%u %u 1", child->plan->user->gid, child->own_gid);
+    if (close_range(3, ~0u, 0) < 0 || unshare(CLONE_NEWUSER) < 0) return errno;
+    int error = write_file("/proc/self/setgroups", "deny");
+    if (error == 0) error = write_file("/proc/self/uid_map", uid_map);
+    if (error == 0) error = write_file("/proc/self/gid_map", gid_map);
+    return error;
+}
+
+/* By the kernel's own calls: libc's are made for programs with threads. */
+static int take_identity(const child_t *child) {
+    const user_t *user = child->plan->user;
+    if (syscall(SYS_setgroups, child->group_count, child->groups) < 0 ||
+        syscall(SYS_setresgid, user->gid, user->gid, user->gid) < 0 ||
+        syscall(SYS_setresuid, user->uid, user->uid, user->uid) < 0)
+        return errno;
+    return 0;
+}
+
+static int become(const child_t *child) {
+    if (child->renamed) return rename_identity(child);
+    if (child->plan->sandbox->rung != RUNG_ROOT) return 0;
+    prctl(PR_SET_DUMPABLE, 0); /* the kernel's own default for this moment can be changed */
+    return take_identity(child);
+}
+
+static int take_stdio(const exec_plan_t *plan) {
+    for (int fd = 0; fd < 3; fd++)
+        if (dup2(plan->stdio[fd], fd) < 0) return errno;
+    return plan->terminal && ioctl(0, TIOCSCTTY, 0) < 0 ? errno : 0;
+}
+
+static const char *path_of(char *const *env) {
+    for (; *env != NULL; env++)
+        if (strncmp(*env, "PATH=", 5) == 0) return *env + 5;
+    return DEFAULT_PATH;
+}
+
+/* Returns with the errno that says most: of something that is there but cannot be executed, before
+ * ENOENT. */
+static int execute(const exec_plan_t *plan) {
+    const char *name = plan->args[0], *at = path_of(plan->env);
+    if (strchr(name, '/') != NULL) {
+        execve(name, plan->args, plan->env);
+        return errno;
+    }
+    int error = ENOENT;
+    for (bool more = *name != '\0'; more;) {
+        char path[PATH_MAX];
+        size_t len = strcspn(at, ":");
+        int whole = snprintf(path, sizeof path, "%.*s%s%s", (int)len, at, len > 0 ? "/" : "", name);
+        if (whole < PATH_MAX) execve(path, plan->args, plan->env);
+        if (whole < PATH_MAX && errno != ENOENT && errno != ENOTDIR) error = errno;
+        more = at[len] == ':';
+        at += len + 1;
+    }
+    return error;
+}
+
+static int in_child(void *argument) {
+    const child_t *child = argument;
+    const exec_plan_t *plan = child->plan;
+    const sandbox_t *sandbox = plan->sandbox;
+    sigset_t none;
+    int error = 0;
+    setsid();
+    write_file("/proc/self/oom_score_adj", OOM_SCORE);
+    if (sandbox->walls != NULL) error = walls_enter(sandbox->walls);
+    if (error != 0) give_up(child, error, "enter", "the sandbox's limits");
+    if ((error = take_stdio(plan)) != 0) give_up(child, error, "open", "stdio");
+    if ((error = become(child)) != 0) give_up(child, error, "become", plan->user->name);
+    if (chdir(child->cwd) < 0) give_up(child, errno, "chdir", plan->cwd);
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    give_up(child, execute(plan), "exec", plan->args[0]);
+}
+
+/* ---- in pid 1 ---- */
+
+int exec_start(const exec_plan_t *plan, struct exec_report *report, pid_t *pid,
+               exec_failure_t *failure) {
+    _Alignas(64) char stack[STACK_BYTES];
+    sandbox_t *sandbox = plan->sandbox;
+    child_t child = {.plan = plan, .report = report, .own_uid = getuid(), .own_gid = getgid()};
+    child.renamed = sandbox->rung == RUNG_USER && plan->user->uid != child.own_uid;
+    int code = path_on_host(sandbox, plan->cwd, child.cwd);
+    if (code < 0) {
+        *failure = (exec_failure_t){"chdir", plan->cwd};
+        return code;
+    }
+    child.group_count = users_groups(sandbox, plan->user, child.groups);
+    memset(report, 0, sizeof *report);
+    uint64_t flags = CLONE_VFORK | (child.renamed ? 0 : CLONE_VM);
+    *pid = walls_clone(sandbox->walls, flags, in_child, stack, sizeof stack, &child);
+    if (*pid < 0) *report = (struct exec_report){-*pid, {"start", plan->args[0]}};
+    *failure = report->failure;
+    return -report->error;
+}
