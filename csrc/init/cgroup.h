@@ -41,8 +41,8 @@ typedef struct cgroup_limits {
 /* One sandbox's. */
 typedef struct cgroup {
     int directory[CGROUP_KINDS]; /* -1 where there is none */
-    int join[CGROUP_KINDS];      /* of version 1: `tasks`, to write "0" to; -1 else */
-    bool limits;                 /* memory, processes and CPU, all of them */
+    int join[CGROUP_KINDS];      /* a file to write "0" to; -1 where processes are born in it */
+    bool memory, pids, cpu;      /* limited here, or could be */
     bool freezer;
 } cgroup_t;
 
@@ -63,7 +63,8 @@ void cgroup_base_close(const cgroup_base_t *base);
 /* By path, so before the walls stand. A zeroed base gives an empty group. */
 int cgroup_open(cgroup_t *group, const cgroup_base_t *base, const char *id,
                 const cgroup_limits_t *limits);
-/* In a process that shall be in the group and was not born there. 0 or a positive errno. */
+/* In a process that shall be in the group, by clone_into(directory[CGROUP_UNIFIED]). System calls
+ * only. 0 or -errno. */
 int cgroup_join(const cgroup_t *group);
 /* 0: asked for; -ENOSYS without a freezer. Then cgroup_frozen() becomes as wanted. */
 int cgroup_freeze(const cgroup_t *group, bool frozen);

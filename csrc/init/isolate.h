@@ -6,8 +6,9 @@
 #ifndef E2B_INIT_ISOLATE_H
 #define E2B_INIT_ISOLATE_H
 
-#include "boot.h"
 #include "cgroup.h"
+#include "clone.h"
+#include "sandbox.h"
 
 #include <sys/types.h>
 
@@ -41,14 +42,10 @@ uint64_t walls_namespaces(boot_rung_t rung, const boot_t *boot);
 int walls_build(walls_t *walls, const walls_plan_t *plan, const boot_t *boot,
                 wall_failure_t *failure, char *note, size_t note_size);
 
-/*
- * A process of the sandbox, for exec.c. It is born where the walls want it (CLONE_INTO_CGROUP,
- * which has no price, where writing to cgroup.procs waits for a grace period of several
- * milliseconds), so: instead of fork() or vfork(). The caller stands still until the child executes
- * or ends, as with vfork(), but has its memory for itself, as with fork(): what the child has to
- * tell goes through shared pages. -errno, 0 in the child, else its pid.
- */
-pid_t walls_fork(const walls_t *walls);
+/* A process of the sandbox, for exec.c: as clone_into(), born in the sandbox's group where that can
+ * be. `walls` may be NULL. The pid or -errno. */
+pid_t walls_clone(const walls_t *walls, uint64_t flags, clone_run_t *run, void *stack,
+                  size_t stack_size, void *argument);
 
 /* In that child, before it gives up pid 1's capabilities: joins the rest of the groups, and takes
  * on the filter of system calls. System calls only. 0 or a positive errno. */
