@@ -560,6 +560,127 @@ export function moveE2bFile(
   options?: FileOptions,
 ): Promise<FileInfo>;
 
+/**
+ * An address under which whoever has it can read or write a file, without any key. Without
+ * `expiresInSeconds` it holds as long as the sandbox.
+ */
+export function signE2bFileUrl(
+  sandboxId: string,
+  path: string,
+  options?: FileOptions & { operation?: 'read' | 'write'; expiresInSeconds?: number },
+): Promise<string>;
+
+export interface FileEvent {
+  /** Relative to the watched folder. */
+  name: string;
+  type: 'create' | 'write' | 'remove' | 'rename' | 'chmod';
+  /** With `entries`, of a create, write or chmod; else null. */
+  entry: FileInfo | null;
+}
+
+export interface FileWatcher {
+  readonly sandboxId: string;
+  readonly path: string;
+  /** Resolves when it was stopped, rejects when it broke off. */
+  readonly done: Promise<void>;
+  /** Resolves when no event will come any more. */
+  stop(): Promise<void>;
+  [Symbol.asyncDispose](): Promise<void>;
+}
+
+/** Watches a folder; resolves as soon as it is watched. */
+export function watchE2bFiles(
+  sandboxId: string,
+  path: string,
+  onEvent: (event: FileEvent) => unknown,
+  options?: FileOptions & { recursive?: boolean; entries?: boolean },
+): Promise<FileWatcher>;
+
+// ---- code --------------------------------------------------------------------------------------
+
+export interface CodeResult {
+  text?: string;
+  html?: string;
+  markdown?: string;
+  svg?: string;
+  /** Base64, as `jpeg` and `pdf`. */
+  png?: string;
+  jpeg?: string;
+  pdf?: string;
+  latex?: string;
+  json?: unknown;
+  javascript?: string;
+  data?: unknown;
+  chart?: unknown;
+  extra?: Record<string, unknown>;
+  isMainResult: boolean;
+  [form: string]: unknown;
+}
+
+export interface CodeExecution {
+  sandboxId: string;
+  results: CodeResult[];
+  /** Of the main result; null when the code has none. */
+  text: string | null;
+  stdout: string;
+  stderr: string;
+  /** What the code threw. */
+  error: { name: string; value: string; traceback: string } | null;
+  executionCount: number | null;
+}
+
+export interface RunCodeOptions extends ConnectionOptions {
+  /** `python` (default), `javascript`, `bash`, ...; not together with `context`. */
+  language?: string;
+  /** The id of a context. */
+  context?: string;
+  env?: Record<string, string>;
+  /** Seconds; default E2B_TIMEOUT, else 300. */
+  timeout?: number;
+  /** A promise that these return holds the stream back. */
+  onStdout?: (text: string) => unknown;
+  onStderr?: (text: string) => unknown;
+  onResult?: (result: CodeResult) => unknown;
+}
+
+/** Runs code in a sandbox's interpreter, with state between runs. Code that throws resolves. */
+export function runE2bCode(
+  sandboxId: string,
+  code: string,
+  options?: RunCodeOptions,
+): Promise<CodeExecution>;
+
+export interface CodeContext {
+  id: string;
+  language: string;
+  cwd: string;
+}
+
+/** Makes a context: variables of its own, in a language of its own. */
+export function createE2bCodeContext(
+  sandboxId: string,
+  options?: ConnectionOptions & { language?: string; cwd?: string },
+): Promise<CodeContext>;
+
+export function listE2bCodeContexts(
+  sandboxId: string,
+  options?: ConnectionOptions,
+): Promise<CodeContext[]>;
+
+/** Gives a context a fresh interpreter: its variables are gone. */
+export function restartE2bCodeContext(
+  sandboxId: string,
+  contextId: string,
+  options?: ConnectionOptions,
+): Promise<{ sandboxId: string; contextId: string }>;
+
+/** Ends a context and its interpreter. */
+export function removeE2bCodeContext(
+  sandboxId: string,
+  contextId: string,
+  options?: ConnectionOptions,
+): Promise<{ sandboxId: string; contextId: string }>;
+
 // ---- Agents ---------------------------------------------------------------------------------
 
 /** A change of mind of an agent; the first that can be computed counts as one. */

@@ -274,9 +274,16 @@ void e2b_config_release(e2b_config_t *config) {
 
 int e2b_config_sandbox_url(const e2b_config_t *config, const char *sandbox_id, int port,
                            const char *domain, e2b_buf_t *out) {
+    const char *shared = domain && *domain ? domain : config->domain;
+    if (!config->sandbox_url && port == E2B_DAEMON_PORT && e2b_url_domain_shared(shared)) {
+        return e2b_buf_printf(out, "https://sandbox.%s", shared);
+    }
+    return e2b_config_own_url(config, sandbox_id, port, domain, out);
+}
+
+int e2b_config_own_url(const e2b_config_t *config, const char *sandbox_id, int port,
+                       const char *domain, e2b_buf_t *out) {
     if (config->sandbox_url) return e2b_buf_puts(out, config->sandbox_url);
     if (!domain || !*domain) domain = config->domain;
-    bool shared = port == E2B_DAEMON_PORT && e2b_url_domain_shared(domain);
-    if (shared) return e2b_buf_printf(out, "https://sandbox.%s", domain);
     return e2b_buf_printf(out, "https://%d-%s.%s", port, sandbox_id, domain);
 }

@@ -29,7 +29,10 @@ struct e2b_config {
 
 #define E2B_DAEMON_PORT 49983
 
-/* Appends the base URL of a sandbox's port. domain: the sandbox's own, or NULL. */
+/* Append the base URL of a sandbox's port: for requests that carry the routing headers, and the one
+ * that names the sandbox by itself. domain: the sandbox's own, or NULL. */
+int e2b_config_own_url(const e2b_config_t *config, const char *sandbox_id, int port,
+                       const char *domain, e2b_buf_t *out);
 int e2b_config_sandbox_url(const e2b_config_t *config, const char *sandbox_id, int port,
                            const char *domain, e2b_buf_t *out);
 

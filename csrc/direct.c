@@ -38,8 +38,7 @@ static int on_data(e2b_http_t *http, const char *data, size_t len) {
     e2b_op_moved(op);
     if (self->expected_status && http->status != self->expected_status) {
         return e2b_err_set(&http->err, E2B_ERR_BAD_RESPONSE,
-                           "%s: the far end sends the whole file instead of a part",
-                           self->what);
+                           "%s: the far end sends the whole file instead of a part", self->what);
     }
     int code = e2b_buf_append(e2b_op_stream(op, 0), data, len);
     if (code != E2B_OK) return e2b_err_set(&http->err, code, "%s: out of memory", self->what);

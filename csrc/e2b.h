@@ -347,6 +347,12 @@ int e2b_op_list_files(const e2b_call_t *call, const char *sandbox_id, const char
 int e2b_op_remove_file(const e2b_call_t *call, const char *sandbox_id, const char *path,
                        const char *user, e2b_op_t **out, e2b_err_t *err);
 
+/* The address of a file for whoever has it, in result.body: to read it, or to write it. expires_at:
+ * Unix seconds; 0: never. Nothing is sent, but a look-up when the credentials are not known. */
+int e2b_op_sign_file(const e2b_call_t *call, const char *sandbox_id, const char *path,
+                     const char *user, bool write, int64_t expires_at, e2b_op_t **out,
+                     e2b_err_t *err);
+
 /* 5d. Whatever else either plane offers (direct.c): one request, put together by the caller. A
  * stream's answer comes as of a download; everything else in result.body and .next_token. */
 typedef struct e2b_direct_args {

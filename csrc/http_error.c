@@ -16,7 +16,8 @@
 
 #define QUOTE 200 /* characters of a body that is not JSON */
 
-/* Overwrites what of this exchange is secret: the key, the proxy's password, the sandbox's tokens. */
+/* Overwrites what of this exchange is secret: the key, the proxy's password, the sandbox's tokens.
+ */
 static void scrub(const e2b_http_t *http, char *text) {
     e2b_err_scrub(text, http->config->api_key);
     for (int i = 0; i < E2B_PROXY_SECRETS; i++) {

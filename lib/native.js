@@ -6,10 +6,12 @@
 
 const { killE2bProcess, listE2bProcesses, sendE2bInput } = require('./native/process-control');
 const { connectE2bProcess, executeE2bProcess } = require('./native/processes');
+const code = require('./native/code');
 const files = require('./native/files');
 const lifecycle = require('./native/lifecycle');
 const observation = require('./native/observation');
 const sandboxes = require('./native/sandboxes');
+const { watchE2bFiles } = require('./native/watch');
 
 /**
  * Runs a trading agent inside a sandbox, on daily prices.
@@ -50,6 +52,8 @@ module.exports = {
   ...files,
   ...lifecycle,
   ...observation,
+  ...code,
+  watchE2bFiles,
   runE2bAgent,
   executeE2bProcess,
   connectE2bProcess,

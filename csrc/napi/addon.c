@@ -318,6 +318,7 @@ static bool define_exports(napi_env env, napi_value exports, e2b_instance_t *ins
         FUNCTION("writeFile", e2b_js_write_file),
         FUNCTION("readFile", e2b_js_read_file),
         FUNCTION("direct", e2b_js_direct),
+        FUNCTION("signFile", e2b_js_sign_file),
         FUNCTION("downloadFile", e2b_js_download),
         FUNCTION("uploadFile", e2b_js_upload),
         FUNCTION("listFiles", e2b_js_list_files),

@@ -123,3 +123,23 @@ napi_value e2b_js_remove_file(napi_env env, napi_callback_info info) {
     }
     return e2b_request_finish(&request);
 }
+
+/* Loop thread. signFile(sandboxId, path, call); call.write, call.expiresAt */
+napi_value e2b_js_sign_file(napi_env env, napi_callback_info info) {
+    e2b_request_t request;
+    if (e2b_request_begin(&request, env, info, 2, E2B_ANSWER_JSON)) {
+        e2b_reader_t *reader = &request.reader;
+        const char *sandbox_id = e2b_request_sandbox(&request);
+        const char *path = read_path(&request);
+        const char *user = read_user(&request);
+        bool write =
+            e2b_read_bool(reader, e2b_read_field(reader, request.options, "write"), "write", false);
+        napi_value expiry = e2b_read_field(reader, request.options, "expiresAt");
+        int64_t expires_at = e2b_read_whole(reader, expiry, "expiresAt", 1, MAX_SIZE, 0);
+        if (e2b_request_ok(&request)) {
+            e2b_op_sign_file(&request.call, sandbox_id, path, user, write, expires_at, &request.op,
+                             &request.err);
+        }
+    }
+    return e2b_request_finish(&request);
+}

@@ -31,6 +31,7 @@ napi_value e2b_js_download(napi_env env, napi_callback_info info);
 napi_value e2b_js_upload(napi_env env, napi_callback_info info);
 napi_value e2b_js_list_files(napi_env env, napi_callback_info info);
 napi_value e2b_js_remove_file(napi_env env, napi_callback_info info);
+napi_value e2b_js_sign_file(napi_env env, napi_callback_info info);
 
 /* js_direct.c */
 napi_value e2b_js_direct(napi_env env, napi_callback_info info);

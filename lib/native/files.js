@@ -2,7 +2,7 @@
 
 // Files of a sandbox, whole or as streams. A path that is relative counts from the home of the user.
 
-const { checkNumber, checkOptions, checkString, invalid } = require('../options');
+const { checkNumber, checkOptions, checkString, invalid, show } = require('../options');
 const { touch } = require('./activity');
 const { bytesOf, encodingOf } = require('./arguments');
 const { Call } = require('./calls');
@@ -14,6 +14,7 @@ const { badResponse, fileInfo, listOf } = require('./shapes');
 const FILE_KEYS = ['user', ...CONNECTION_KEYS];
 const WRITE_KEYS = ['size', ...FILE_KEYS];
 const READ_KEYS = ['encoding', 'maxBytes', 'offset', ...FILE_KEYS];
+const SIGN_KEYS = ['operation', 'expiresInSeconds', ...FILE_KEYS];
 const LIST_KEYS = ['user', 'depth', ...CONNECTION_KEYS];
 const MAX_DEPTH = 1_000;
 const MAX_FILE_BYTES = 256 * 1024 * 1024;
@@ -208,6 +209,35 @@ function moveE2bFile(sandboxId, from, to, options) {
   });
 }
 
+/**
+ * An address under which whoever has it can read or write a file, without any key.
+ *
+ * @param {string} sandboxId
+ * @param {string} path
+ * @param {object} [options] operation ('read', the default, or 'write': by POST of a form, or of bytes
+ *   as application/octet-stream), expiresInSeconds (default: as long as the sandbox lives), user, and
+ *   the connection
+ * @returns {Promise<string>} where all sandboxes share one address (`sandboxUrl`), it is that one: a
+ *   local E2B finds the sandbox by the signature
+ */
+function signE2bFileUrl(sandboxId, path, options) {
+  return attempt(() => {
+    const given = checkOptions(options, SIGN_KEYS, 'signE2bFileUrl');
+    const { operation = 'read', expiresInSeconds } = given;
+    if (operation !== 'read' && operation !== 'write') {
+      throw invalid(`operation must be 'read' or 'write', not ${show(operation)}`);
+    }
+    const call = new Call(given, signE2bFileUrl, sandboxId, (batch, at) => batch[at + 3]);
+    call.record.user = given.user;
+    call.record.write = operation === 'write';
+    if (expiresInSeconds != null) {
+      checkNumber(expiresInSeconds, 'expiresInSeconds', { min: 1, max: Number.MAX_SAFE_INTEGER });
+      call.record.expiresAt = Math.ceil(Date.now() / 1000 + expiresInSeconds);
+    }
+    return call.enter(call.addon.signFile(sandboxId, path, call.record));
+  });
+}
+
 function entryCall(caller, sandboxId, given, request, what, body) {
   checkSandboxId(sandboxId);
   return ask(caller, sandboxId, given, { ...request, what }, body, (answer) => {
@@ -223,6 +253,7 @@ module.exports = {
   moveE2bFile,
   readE2bFile,
   removeE2bFile,
+  signE2bFileUrl,
   statE2bFile,
   writeE2bFile,
 };

@@ -21,7 +21,7 @@ class OutputReader extends AsyncResource {
   failure = null;
 
   /**
-   * @param {import('./process-call').ProcessCall} call whose `hear` gets each piece
+   * @param {object} call whose `hear(stream, piece)` gets each piece
    */
   constructor(call) {
     super('E2B_PROCESS');
