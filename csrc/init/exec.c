@@ -8,12 +8,12 @@
  */
 #include "exec.h"
 
+#include "identity.h"
 #include "isolate.h"
 #include "path.h"
 #include "sandbox.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,7 +21,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -66,41 +65,15 @@ _Noreturn static void give_up(const child_t *child, int error, const char *verb,
     _exit(127);
 }
 
-/* 0 or an errno. */
-static int write_file(const char *path, const char *text) {
-    int fd = open(path, O_WRONLY | O_CLOEXEC);
-    if (fd < 0) return errno;
-    int error = write(fd, text, strlen(text)) < 0 ? errno : 0;
-    close(fd);
-    return error;
-}
-
-static int rename_identity(const child_t *child) {
-    char uid_map[64], gid_map[64];
-    snprintf(uid_map, sizeof uid_map, "%u %u 1", child->plan->user->uid, child->own_uid);
-    snprintf(gid_map, sizeof gid_map, "%u %u 1", child->plan->user->gid, child->own_gid);
-    if (close_range(3, ~0u, 0) < 0 || unshare(CLONE_NEWUSER) < 0) return errno;
-    int error = write_file("/proc/self/setgroups", "deny");
-    if (error == 0) error = write_file("/proc/self/uid_map", uid_map);
-    if (error == 0) error = write_file("/proc/self/gid_map", gid_map);
-    return error;
-}
-
-/* By the kernel's own calls: libc's are made for programs with threads. */
-static int take_identity(const child_t *child) {
-    const user_t *user = child->plan->user;
-    if (syscall(SYS_setgroups, child->group_count, child->groups) < 0 ||
-        syscall(SYS_setresgid, user->gid, user->gid, user->gid) < 0 ||
-        syscall(SYS_setresuid, user->uid, user->uid, user->uid) < 0)
-        return errno;
-    return 0;
-}
-
 static int become(const child_t *child) {
-    if (child->renamed) return rename_identity(child);
+    const user_t *user = child->plan->user;
+    if (child->renamed) {
+        if (close_range(3, ~0u, 0) < 0) return errno;
+        return identity_rename(user->uid, user->gid, child->own_uid, child->own_gid);
+    }
     if (child->plan->sandbox->rung != RUNG_ROOT) return 0;
     prctl(PR_SET_DUMPABLE, 0); /* the kernel's own default for this moment can be changed */
-    return take_identity(child);
+    return identity_take(user->uid, user->gid, child->groups, child->group_count);
 }
 
 static int take_stdio(const exec_plan_t *plan) {
@@ -143,7 +116,7 @@ static int in_child(void *argument) {
     sigset_t none;
     int error = 0;
     setsid();
-    write_file("/proc/self/oom_score_adj", OOM_SCORE);
+    identity_write("/proc/self/oom_score_adj", OOM_SCORE);
     if (sandbox->walls != NULL) error = walls_enter(sandbox->walls);
     if (error != 0) give_up(child, error, "enter", "the sandbox's limits");
     if ((error = take_stdio(plan)) != 0) give_up(child, error, "open", "stdio");
