@@ -50,23 +50,31 @@ enum wire_request {
     WIRE_SIGNAL = 3, /* of a SPAWN: u32 number; to the one process */
     WIRE_RESIZE = 4, /* of a SPAWN with a terminal: u32 cols, u32 rows */
 
-    /* Files, each with the rights of `user`. `entry` is a row of fields: see WIRE_ENTRY. */
-    WIRE_STAT = 10,   /* user, path. DONE: entry */
-    WIRE_LIST = 11,   /* user, path, u32 depth, u32 most. ENTRY..., DONE; E2BIG past `most` */
-    WIRE_MKDIR = 12,  /* user, path. With its parents, which are the user's. DONE: entry; EEXIST */
-    WIRE_MOVE = 13,   /* user, from, to. Makes parents. DONE: entry */
+    /* Files. What is made is the user's; looking and changing have the rights of the sandbox, as in
+     * E2B, where `user` writes to /app. Paths are normalised ("/a/b"). ESRCH: no such user. EACCES:
+     * without walls, a file of the host's; EPERM: one of the kernel's (/proc, /sys). `entry` is a
+     * row of fields: see WIRE_ENTRY. */
+    WIRE_STAT = 10,   /* user, path. DONE: entry, of a link itself; ENOENT */
+    WIRE_LIST = 11,   /* user, path, u32 depth, u32 most. ENTRY, unsorted, and DONE; E2BIG */
+    WIRE_MKDIR = 12,  /* user, path. Makes parents. DONE: entry; EEXIST; ENOTDIR: it is a file */
+    WIRE_MOVE = 13,   /* user, from, to. Makes parents; also across mounts. DONE: entry */
     WIRE_REMOVE = 14, /* user, path. With all that is in it; nothing there is well. DONE */
-    /* user, path, i64 offset, i64 length (-1: to the end). Regular files only. STARTED: entry;
-     * DATA on WIRE_BYTES; DONE. */
+    /* user, path, i64 offset, i64 length (-1: to the end). Regular files only: EISDIR, or ENXIO for
+     * what is neither. STARTED: entry, of what a link comes to; then as many bytes as its size
+     * says, or as were wanted of them, as DATA on WIRE_BYTES, and DONE. EIO: it became shorter. */
     WIRE_READ = 15,
     /* user, path, list metadata (k, v, k, v...). Makes parents, truncates, the file becomes the
-     * user's, its metadata (xattr user.e2b.K) exactly these. STARTED; takes DATA and END on
-     * WIRE_BYTES; DONE: entry. EDQUOT past the disk limit. */
+     * user's, its metadata (xattr user.e2b.K) exactly these; ENOTSUP where there are no attributes
+     * and there is metadata. STARTED; takes DATA and END on WIRE_BYTES; DONE: entry. EDQUOT past
+     * the disk limit. Errors as of READ. */
     WIRE_WRITE = 16,
-    WIRE_COMPOSE = 17, /* user, list sources, destination. Joined, sources removed. DONE: entry */
+    /* user, list sources, destination. Joined, sources removed. DONE: entry. EINVAL: no sources, or
+     * the destination is one */
+    WIRE_COMPOSE = 17,
 
-    /* user, path, u32 flags (WIRE_WATCH_*). STARTED, then EVENT...; ends by CANCEL, or FAILED when
-     * the directory is gone. */
+    /* user, path, u32 flags (WIRE_WATCH_*). STARTED, then EVENT...; ends by CANCEL, or FAILED with
+     * EOVERFLOW when events were lost, ENOSPC when there is too much to watch. When the directory
+     * goes, that is an event named ".", and nothing comes after it. ENOTDIR, EREMOTE. */
     WIRE_WATCH = 20,
 
     /* u32 port: a connection to that port of this sandbox, at 127.0.0.1 or ::1. STARTED or FAILED
@@ -99,7 +107,7 @@ enum wire_answer {
     WIRE_FAILED = 132, /* u32 errno, string what was done ("lstat /x"): no errno text */
     /* string path (absolute), u32 type (WIRE_FILE...), i64 size, u32 mode (as st_mode, of the
      * target), string owner, string group, i64 mtime_ns, string link ("" for none: what a symbolic
-     * link comes to, resolved), list metadata (k, v, k, v...) */
+     * link comes to, resolved; of a broken one its own path), list metadata (k, v, k, v...) */
     WIRE_ENTRY = 133,
     /* string name (relative to the watched directory), u32 type (WIRE_CREATED...), u32 has_entry,
      * entry if so */
@@ -121,6 +129,7 @@ enum wire_channel {
 
 #define WIRE_WATCH_RECURSIVE 1u
 #define WIRE_WATCH_ENTRIES 2u
+#define WIRE_WATCH_NETWORK 4u /* also on NFS, FUSE...: changes from elsewhere are not seen */
 
 enum wire_file_type { WIRE_FILE = 1, WIRE_DIRECTORY = 2, WIRE_OTHER = 3, WIRE_BROKEN = 4 };
 enum wire_event_type {
