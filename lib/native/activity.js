@@ -8,7 +8,8 @@ const MAX_SANDBOXES = 1_000;
 const MAX_LINES = 100;
 const MAX_LINE_CHARS = 4_096;
 const MAX_CHUNK_BYTES = 64 * 1024; // the end of a chunk that is looked at; 100 lines and more
-const NEAR_CHARS = 8 * 1024; // and the part of that which is looked at first
+const FEW_LINES = 10; // of a chunk: so few must not keep all of it
+const NEAR_CHARS = 16 * 1024; // and the part of that which is looked at first
 
 class Activity {
   executions = 0;
@@ -43,17 +44,19 @@ class Activity {
     let ends = newlinesOf(text, Math.max(0, text.length - NEAR_CHARS));
     if (ends.length <= MAX_LINES && text.length > NEAR_CHARS) ends = newlinesOf(text, 0);
     if (ends.length === 0) {
-      this.#partial[stream] = (this.#partial[stream] + text).slice(0, MAX_LINE_CHARS);
+      this.#partial[stream] = copyOf((this.#partial[stream] + text).slice(0, MAX_LINE_CHARS));
       return;
     }
     for (let i = Math.max(0, ends.length - MAX_LINES); i < ends.length; i += 1) {
       const head = i === 0 ? this.#partial[stream] : '';
       const from = i === 0 ? 0 : ends[i - 1] + 1;
-      this.#lines.push((head + text.slice(from, ends[i])).slice(0, MAX_LINE_CHARS));
+      const line = (head + text.slice(from, ends[i])).slice(0, MAX_LINE_CHARS);
+      this.#lines.push(ends.length > FEW_LINES ? line : copyOf(line));
     }
-    if (this.#lines.length > MAX_LINES) this.#lines.splice(0, this.#lines.length - MAX_LINES);
+    // Not each time: the rest would have to be moved for every line.
+    if (this.#lines.length > 2 * MAX_LINES) this.#lines.splice(0, this.#lines.length - MAX_LINES);
     const last = ends.at(-1);
-    this.#partial[stream] = text.slice(last + 1, last + 1 + MAX_LINE_CHARS);
+    this.#partial[stream] = copyOf(text.slice(last + 1, last + 1 + MAX_LINE_CHARS));
   }
 
   /** A program has ended: what it left without a newline is a line. */
@@ -61,6 +64,9 @@ class Activity {
     for (const stream of [0, 1]) if (this.#partial[stream] !== '') this.add(stream, '\n');
   }
 }
+
+// V8 keeps all of a text for a piece of it; of one that is put together anew only that.
+const copyOf = (text) => ` ${text}`.slice(1);
 
 // Forwards, because V8 is twenty times slower backwards.
 function newlinesOf(text, from) {

@@ -2,6 +2,7 @@
  * each is told as. */
 #include "drive.h"
 
+#include "operation.h"
 #include "rpc.h"
 
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
@@ -230,6 +231,27 @@ TEST("a daemon's error that holds its token is told without it") {
     CHECK_INT(result->err->code, E2B_ERR_SERVER_ERROR);
     CHECK(strstr(result->err->message, "you sent *") != NULL);
     CHECK(strstr(result->err->message, TOKEN) == NULL);
+    drive_end(&drive);
+}
+
+TEST("a process that runs holds nothing of its request any more") {
+    drive_t drive;
+    drive_init(&drive);
+    drive_known(&drive);
+    far_answer_t *answer = far_on(drive.far, START);
+    far_stream(answer);
+    far_frame(answer, 0, START_EVENT);
+    far_gate(answer);
+    far_frame(answer, 0, END_EVENT);
+    far_frame(answer, E2B_RPC_END, EMPTY_END);
+    far_last(answer);
+    e2b_op_t *op = drive_exec(&drive, &plain);
+    uint64_t id = drive_submit(&drive, op);
+    DRIVE_UNTIL(&drive, op->began && op->request.data == NULL);
+    CHECK(op->http.header_text.data == NULL);
+    CHECK(op->http.url.data == NULL);
+    far_open(drive.far);
+    CHECK_INT(drive_wait(&drive, id)->err->code, E2B_OK);
     drive_end(&drive);
 }
 
