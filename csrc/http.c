@@ -81,6 +81,7 @@ static size_t on_header(char *line, size_t size, size_t count, void *context) {
     /* A refusal before the body has ended: libcurl wants no more of it, but would wait for an
      * upload that it believes paused. */
     if (http->http2 && http->head_bytes <= len) e2b_http2_enough(http);
+    if (len <= 2 && http->head_done) e2b_http2_answered(http);
     bool refused = len <= 2 && http->status >= 300;
     if (refused && http->on_body) e2b_engine_defer(http->engine, &http->refused);
     return len;
@@ -162,6 +163,7 @@ static bool start_again(e2b_http_t *http) {
 static void transfer_done(e2b_transfer_t *transfer, CURLcode code) {
     e2b_http_t *http = (e2b_http_t *)transfer; /* its first member */
     e2b_engine_timer_clear(http->engine, &http->deadline);
+    e2b_engine_timer_clear(http->engine, &http->early);
     e2b_engine_undefer(http->engine, &http->refused);
     if (code != CURLE_OK && http->issued && !http->unprocessed) {
         http->unprocessed = e2b_http2_unprocessed(http, code == CURLE_SEND_FAIL_REWIND);
@@ -314,6 +316,7 @@ void e2b_http_stop(e2b_http_t *http) {
     if (!http->transfer.easy) return;
     http->sent = e2b_http_was_sent(http);
     e2b_engine_timer_clear(http->engine, &http->deadline);
+    e2b_engine_timer_clear(http->engine, &http->early);
     e2b_engine_undefer(http->engine, &http->refused);
     e2b_engine_stop(http->engine, &http->transfer);
 }

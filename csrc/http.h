@@ -58,6 +58,7 @@ struct e2b_http {
 
     /* private */
     e2b_timer_t deadline;
+    e2b_timer_t early; /* set while an answer of HTTP/2 is there before the request's end */
     e2b_deferred_t refused;
     size_t head_bytes;      /* of all header lines so far */
     int64_t content_length; /* -1: not said */

@@ -9,7 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "platform.h"
+
 #define LINE 128
+#define LOOK_MS 20
 
 /* The number after a word of the line; 0 or more, or -1. */
 static long long number_after(const char *line, const char *word) {
@@ -57,4 +60,26 @@ bool e2b_http2_unprocessed(const e2b_http_t *http, bool again) {
     if (again && wordless && e2b_engine_retries_refused(http->engine)) return true;
     return e2b_goodbye_before(e2b_engine_hosts(http->engine), http->transfer.local_port,
                               http->stream);
+}
+
+static bool is_all_sent(const e2b_http_t *http) {
+    curl_off_t sent = 0;
+    curl_easy_getinfo(http->transfer.easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+    return !http->on_body && sent >= (curl_off_t)http->body_len;
+}
+
+/* When the last of the body goes out after the whole answer has come, libcurl 7.88 is told of the
+ * stream's end while it sends, and waits for a sign of it that never comes. One that is unpaused
+ * looks for itself. */
+static void look(e2b_timer_t *early) {
+    e2b_http_t *http = (e2b_http_t *)((char *)early - offsetof(e2b_http_t, early));
+    if (!is_all_sent(http)) e2b_engine_timer_set(http->engine, early, e2b_now_ms() + LOOK_MS);
+    curl_easy_pause(http->transfer.easy, CURLPAUSE_RECV);
+    e2b_engine_unpause(http->engine, &http->transfer);
+}
+
+void e2b_http2_answered(e2b_http_t *http) {
+    if (!http->http2 || is_all_sent(http)) return;
+    http->early.fire = look;
+    e2b_engine_timer_set(http->engine, &http->early, e2b_now_ms() + LOOK_MS);
 }

@@ -12,6 +12,9 @@
 void e2b_http2_listen(e2b_http_t *http);
 void e2b_http2_enough(e2b_http_t *http);
 
+/* The answer's head is whole. Inside curl. */
+void e2b_http2_answered(e2b_http_t *http);
+
 /* again: libcurl would send it again by itself. */
 bool e2b_http2_unprocessed(const e2b_http_t *http, bool again);
 

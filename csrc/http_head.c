@@ -124,6 +124,7 @@ bool e2b_http_head_line(e2b_http_t *http, const char *line, size_t len) {
         snprintf(why, sizeof why, "the answer's headers are longer than %u bytes", E2B_MAX_HEAD);
         return refuse(http, E2B_ERR_RESPONSE_TOO_LARGE, why);
     }
+    if (http->head_done) return true; /* a trailer: it changes nothing, but it counts */
     if (len >= 12 && strncmp(line, "HTTP/", 5) == 0) { /* also after a 1xx: start afresh */
         status_line(http, line, len);
     } else if (line[0] == '\r' || line[0] == '\n') {

@@ -6,7 +6,8 @@
 
 #include "http.h"
 
-#define E2B_MAX_HEAD (128u * 1024) /* all header lines of an answer, of 1xx answers too */
+/* All header lines of an answer, those of 1xx answers and behind the body too. */
+#define E2B_MAX_HEAD (128u * 1024)
 
 /* One line. False: the answer cannot be used, http->err says why. */
 bool e2b_http_head_line(e2b_http_t *http, const char *line, size_t len);

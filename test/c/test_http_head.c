@@ -100,6 +100,31 @@ TEST("a head has a bound, which 1xx answers share") {
     e2b_http_destroy(&http);
 }
 
+TEST("a trailer changes nothing of the answer, whatever it looks like, and counts to the bound") {
+    static const char *const trailers[] = {"HTTP/1.1 500 forged\r\n",
+                                           "Content-Length: 6\r\n",
+                                           "Content-Length: many\r\n",
+                                           "Content-Encoding: gzip\r\n",
+                                           "Retry-After: 9\r\n",
+                                           "X-Next-Token: forged\r\n",
+                                           "\r\n"};
+    e2b_http_t http;
+    size_t fed = 0;
+    FEED(http, "HTTP/1.1 201 made\r\n", "Content-Length: 5\r\n", "\r\n");
+    for (size_t i = 0; i < sizeof trailers / sizeof *trailers; i++)
+        CHECK(e2b_http_head_line(&http, trailers[i], strlen(trailers[i])));
+    CHECK_INT(http.status, 201);
+    CHECK_INT(http.content_length, 5);
+    CHECK_INT(http.retry_after_ms, -1);
+    CHECK(!http.encoded);
+    while (fed < 2 * E2B_MAX_HEAD && e2b_http_head_line(&http, "X-More: and more\r\n", 18)) {
+        fed += 18;
+    }
+    CHECK(fed > E2B_MAX_HEAD - 256 && fed <= E2B_MAX_HEAD);
+    CHECK_INT(http.err.code, E2B_ERR_RESPONSE_TOO_LARGE);
+    e2b_http_destroy(&http);
+}
+
 TEST("a token of a next page that is too long is refused, not cut") {
     e2b_http_t http;
     char line[700];

@@ -14,6 +14,7 @@ const { END, OUTPUT, OVER, START, event, honestAnswer, opOf } = require('./hosti
 
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 const MAX_FRAME = 16_384;
+const PART = 32_768; // of a body, well below the window
 const FRAME = {
   DATA: 0,
   HEADERS: 1,
@@ -22,6 +23,7 @@ const FRAME = {
   PING: 6,
   GOAWAY: 7,
   WINDOW_UPDATE: 8,
+  CONTINUATION: 9,
 };
 const END_STREAM = 1;
 const ACK = 1;
@@ -66,6 +68,8 @@ class Connection {
     this.number = number;
     this.settings = settings;
     this.resets = []; // streams that the client has reset
+    this.answered = new Set(); // streams of which the body had not come then
+    this.hasty = null; // { op, after }: of which there are such, after how many bytes
     this.#onRequest = onRequest;
     socket.on('data', (chunk) => this.#take(chunk));
   }
@@ -151,16 +155,29 @@ class Connection {
     } else if (type === FRAME.HEADERS || type === FRAME.DATA) {
       const pieces = this.#bodies.get(stream) ?? [];
       this.#bodies.set(stream, pieces);
-      if (type === FRAME.DATA) {
-        pieces.push(payload);
-        this.#grant(stream, payload.length);
-      }
+      if (type === FRAME.DATA) pieces.push(payload);
+      if (this.hasty && !(flags & END_STREAM)) this.#answerHastily(stream, pieces);
+      else if (type === FRAME.DATA) this.#grant(stream, payload.length);
       if (flags & END_STREAM) this.#request(stream, Buffer.concat(pieces));
+    }
+  }
+
+  /** The answer after a part of the body, and only then the window for the rest. */
+  #answerHastily(stream, pieces) {
+    const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
+    if (length < this.hasty.after) return;
+    if (this.answered.has(stream)) {
+      this.#grant(stream, pieces.at(-1).length);
+    } else {
+      this.answered.add(stream);
+      this.answer(stream, honestAnswer(this.hasty));
+      this.#grant(stream, length);
     }
   }
 
   #request(stream, body) {
     this.#bodies.delete(stream);
+    if (this.answered.has(stream)) return;
     const op = body.length === 0 ? 'list' : body[0] === 0 ? 'start' : 'create';
     this.#onRequest(
       { op, body, stream, connection: this.number, answer: honestAnswer({ op }) },
@@ -214,6 +231,28 @@ const REQUEST_TRICKS = {
     peer.goaway(ALL_STREAMS, CODE.NO_ERROR);
     peer.answer(stream, answer);
   },
+  'adds trailers like a head': (peer, { stream, answer }) => {
+    const said = [
+      ['content-type', 'text/html'],
+      ['content-encoding', 'gzip'],
+      ['x-next-token', 'x'],
+    ];
+    peer.head(stream, answer);
+    peer.data(stream, answer.body);
+    peer.frame(FRAME.HEADERS, END_HEADERS | END_STREAM, stream, fields(said));
+  },
+  'adds trailers without end': (peer, { stream, answer }) => {
+    const some = fields(Array(100).fill(['x-more', 'x'.repeat(100)]));
+    peer.head(stream, answer);
+    peer.data(stream, answer.body);
+    peer.frame(FRAME.HEADERS, END_STREAM, stream, some);
+    const more = () => {
+      if (peer.socket.destroyed) return;
+      peer.frame(FRAME.CONTINUATION, 0, stream, some);
+      setImmediate(more);
+    };
+    more();
+  },
   'is not calm, and closes': (peer, { stream }) => {
     peer.goaway(stream, CODE.ENHANCE_YOUR_CALM);
     peer.socket.end();
@@ -237,6 +276,8 @@ const CONNECTION_TRICKS = {
   'never sends settings': (peer) => (peer.settings = null),
   'allows no stream': (peer) => (peer.settings = { maxStreams: 0 }),
   'allows one stream': (peer) => (peer.settings = { maxStreams: 1 }),
+  'answers large bodies before their end': (peer) => (peer.hasty = { op: 'write', after: PART }),
+  'answers bodies before they come': (peer) => (peer.hasty = { op: 'create', after: 0 }),
   'stops reading': (peer) => {
     peer.greet();
     peer.socket.pause();

@@ -54,10 +54,15 @@ const OF_ANY = {
   'closes in the head': LOST,
   'trickles its headers': LATE,
   'trickles its body': LATE,
+  // The process's end is in the stream, and in it before the trailers.
+  'trickles its trailers': ['TIMEOUT', null],
   'trickles a good answer': HARMLESS,
   'a header without end': LARGE,
   'headers without end': LARGE,
   'informs for ever': LARGE,
+  'trailers without end': ['RESPONSE_TOO_LARGE', null],
+  'a trailer without end': ['BAD_RESPONSE', null],
+  'trailers like a head': HARMLESS,
   'a body without end': ['RESPONSE_TOO_LARGE', 'BAD_RESPONSE'],
   'informs first': HARMLESS,
   'switches protocols': BAD,
@@ -103,7 +108,7 @@ async function settle(promise) {
 /** Plays the trick on one call; @returns what that came to, and the far end */
 async function meet(trick, op, state, given = {}) {
   const far = await hostile();
-  const slow = OF_ANY[trick] === LATE;
+  const slow = OF_ANY[trick]?.[0] === 'TIMEOUT';
   const client = { ...far.client, requestTimeoutMs: slow ? TIMEOUT_MS : 10_000 };
   if (state === 'warmed') await CALLS.list(client);
   far.requests.splice(0);

@@ -33,7 +33,12 @@ const GOOD = {
 const STATES = ['new', 'warmed'];
 const each = (tricks) => tricks.flatMap((trick) => STATES.map((state) => [trick, state]));
 
-const ANSWERED = ['goes away after the answer', 'says that it will go away, and answers'];
+const ANSWERED = [
+  'goes away after the answer',
+  'says that it will go away, and answers',
+  'adds trailers like a head',
+];
+const ENDLESS = ['adds trailers without end'];
 const PROVEN = [
   'refuses the stream',
   'goes away before the stream',
@@ -42,7 +47,7 @@ const PROVEN = [
 ];
 const LATE = ['says nothing'];
 const LOST = Object.keys(REQUEST_TRICKS).filter(
-  (trick) => ![...ANSWERED, ...PROVEN, ...LATE].includes(trick),
+  (trick) => ![...ANSWERED, ...ENDLESS, ...PROVEN, ...LATE].includes(trick),
 );
 
 /** A far end whose credentials the client has, and whose connection is used or gone. */
@@ -101,6 +106,19 @@ describe.each(OPS)('%s', (op) => {
 });
 
 describe.each(['list', 'create'])('%s', (op) => {
+  test.each(each(ENDLESS))(
+    '%s, %s: given up before the deadline, and once',
+    async (trick, state) => {
+      const far = await prepared(state);
+      far.play(trick, op);
+      const { error } = await settle(CALLS[op](far.client));
+      expect(error).toMatchObject({ outcome: 'unknown', retryable: op === 'list' });
+      expect(['CONNECTION_LOST', 'BAD_RESPONSE', 'RESPONSE_TOO_LARGE']).toContain(error.code);
+      await expect(CALLS[op](far.client)).resolves.toEqual(GOOD[op]);
+      expect(far.count(op)).toBe(2);
+    },
+  );
+
   test('is refused again and again: given up after a few times, as not sent', async () => {
     const far = await prepared('warmed');
     for (let i = 0; i < 4; i++) far.play('refuses the stream', op);
@@ -206,6 +224,38 @@ describe('from the beginning of a connection', () => {
     await expect(CALLS.list(far.client)).resolves.toEqual([]);
   });
 
+  const HASTY = 'answers large bodies before their end';
+  const HASTIEST = 'answers bodies before they come';
+  const BODY = Buffer.alloc(500_000, 'x');
+  test.each([
+    ['a buffer', () => BODY, {}],
+    ['an iterable', () => [BODY], { size: BODY.length }],
+    ['an iterable of unknown size', () => [BODY], {}],
+  ])(`${HASTY}: %s is written all the same`, async (_, source, options) => {
+    const far = await farEnd();
+    far.playOnConnection(HASTY);
+    await CALLS.create(far.client);
+    const given = { ...far.client, ...options, requestTimeoutMs: 3_000 };
+    for (let i = 0; i < 20; i++) {
+      const written = native.writeE2bFile('i1', '/f', source(), given);
+      await expect(written).resolves.toMatchObject({ path: '/home/user/a' });
+    }
+    await expect(CALLS.list(far.client)).resolves.toEqual([]);
+    expect(far.connections()).toBe(1);
+  });
+
+  // The answer must be there between the head of the request and its body: it is, now and then.
+  test(`${HASTIEST}: every create is answered`, async () => {
+    const far = await farEnd();
+    const client = { ...far.client, requestTimeoutMs: 3_000 };
+    for (let i = 0; i < 150; i++) {
+      far.playOnConnection(HASTIEST);
+      await CALLS.create(client);
+      far.restart(['h2']);
+      await waitFor(() => far.open.size === 0, { intervalMs: 1 });
+    }
+  });
+
   const BROKEN = ['goes away at once', 'never sends settings', 'speaks no HTTP/2', 'stops reading'];
   test.each(BROKEN)('%s: the call fails, the next one succeeds', async (trick) => {
     const far = await farEnd();
@@ -218,6 +268,8 @@ describe('from the beginning of a connection', () => {
   });
 
   test('every trick is played here', () => {
-    expect([...HARMLESS, ...BROKEN].sort()).toEqual(Object.keys(CONNECTION_TRICKS).sort());
+    expect([...HARMLESS, HASTY, HASTIEST, ...BROKEN].sort()).toEqual(
+      Object.keys(CONNECTION_TRICKS).sort(),
+    );
   });
 });

@@ -76,7 +76,20 @@ const CONNECTION = {
   },
 };
 
+/** The honest body in chunks, up to where trailers would begin. */
+function upToTrailers(socket, answer) {
+  socket.write(head(answer, { 'Transfer-Encoding': 'chunked' }));
+  socket.write(Buffer.concat([chunk(answer.body), Buffer.from('0\r\n')]));
+}
+
 const SLOW = {
+  'trickles its trailers': {
+    about: 'behind the body a header every few milliseconds, for ever',
+    play(socket, answer) {
+      upToTrailers(socket, answer);
+      trickle(socket, (at) => `X-${at}: 1\r\n`);
+    },
+  },
   'trickles its headers': {
     about: 'a header every few milliseconds, for ever',
     play(socket, answer) {
@@ -129,6 +142,21 @@ const ENDLESS = {
     about: '103 after 103, and never an answer',
     play: (socket) => pour(socket, 'HTTP/1.1 103 early\r\nLink: </a>\r\n\r\n'.repeat(100)),
   },
+  'trailers without end': {
+    about: 'behind the body header lines for ever',
+    play(socket, answer) {
+      upToTrailers(socket, answer);
+      pour(socket, `X-More: ${'x'.repeat(1_000)}\r\n`.repeat(32));
+    },
+  },
+  'a trailer without end': {
+    about: 'behind the body one header line that goes on for ever',
+    play(socket, answer) {
+      upToTrailers(socket, answer);
+      socket.write('X-Long: ');
+      pour(socket, 'x'.repeat(65_536));
+    },
+  },
   'a body without end': {
     about: 'chunks for ever',
     play(socket, answer) {
@@ -167,6 +195,14 @@ const PROTOCOL = {
     play: (socket, answer, { read }) => {
       send(socket, answer);
       return read.then(() => new Promise((resolve) => socket.write(FORGED, resolve)));
+    },
+  },
+  'trailers like a head': {
+    about: 'behind the body a length, a coding, a type and the token of a next page',
+    play(socket, answer) {
+      upToTrailers(socket, answer);
+      socket.write('Content-Length: 1\r\nContent-Encoding: gzip\r\nContent-Type: text/html\r\n');
+      socket.write('Content-Length: many\r\nX-Next-Token: forged\r\n\r\n');
     },
   },
   redirects: {
