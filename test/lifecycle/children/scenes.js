@@ -41,7 +41,9 @@ async function startWorker(part) {
   const worker = new Worker(WORKER, { workerData: { part, sandboxId } });
   worker.on('error', (error) => console.log(`worker: ${error.message}`));
   const ended = new Promise((resolve) => worker.once('exit', resolve));
-  if (part !== 'create') await once(worker, 'message');
+  // Not events.once(): an error that overtakes the message, on a port of its own, would reject it.
+  const ready = new Promise((resolve) => worker.once('message', resolve));
+  if (part !== 'create') await Promise.race([ready, ended]);
   return { worker, ended };
 }
 
