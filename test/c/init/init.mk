@@ -34,7 +34,7 @@ $(BUILD)/e2b-init: $(INIT_OBJECTS)
 	@$(CC) $(SANITIZE) $(INIT_LINK) $^ -o $@
 
 $(BUILD)/test_init_%: $(BUILD)/init/test/test_%.o $(INIT_HELPERS) $(BUILD)/libinit.a \
-  $(BUILD)/libe2b.a $(INIT_PROGRAM)
+  $(BUILD)/libe2b.a
 	@echo "  link    $@"
 	@$(CC) $(SANITIZE) $(filter-out %/e2b-init,$^) -o $@ $(LIBS) $(INIT_HEAP)
 
