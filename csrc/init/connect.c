@@ -12,7 +12,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "isolate.h"
 #include "listener.h"
 #include "requests.h"
 #include "sandbox.h"
@@ -196,7 +195,7 @@ static void refused(connection_t *connection, int error) {
 
 /* Whether the network is the host's too, and others listen in it. */
 static bool is_shared(const sandbox_t *sandbox) {
-    return sandbox->walls == NULL || !sandbox->walls->no_network;
+    return !(sandbox->features & WIRE_HAS_NETWORK);
 }
 
 static void established(connection_t *connection) {
