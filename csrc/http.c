@@ -25,6 +25,8 @@
 /* Larger ones cost memory per stream; with a smaller one libcurl 7.88 never goes on with a stream
  * over HTTP/2 that was paused. */
 #define BUFFER_BYTES 16384L
+#define CONTROL_BYTES 4096L /* of short answers: a thousand at once touch a quarter of the memory  \
+                             */
 #define SMALL_BODY 8192
 #define BULK_BYTES 131072L /* of a file: fewer turns */
 #define MAX_RESTARTS 3     /* of a request that provably was not processed */
@@ -285,7 +287,8 @@ int e2b_http_start(e2b_http_t *http) {
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_FUNCTION, on_ssl_ctx);
     curl_easy_setopt(easy, CURLOPT_SSL_CTX_DATA, http);
     curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, http->curl_text);
-    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, http->bulk ? BULK_BYTES : BUFFER_BYTES);
+    long usual = http->control ? CONTROL_BYTES : BUFFER_BYTES;
+    curl_easy_setopt(easy, CURLOPT_BUFFERSIZE, http->bulk ? BULK_BYTES : usual);
     curl_easy_setopt(easy, CURLOPT_UPLOAD_BUFFERSIZE, http->bulk ? BULK_BYTES : BUFFER_BYTES);
     curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, http->fresh ? 1L : 0L);
     /* Of a host's addresses libcurl gives each its share of this time: a dead one must not take all
