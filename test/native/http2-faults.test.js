@@ -260,7 +260,8 @@ describe('from the beginning of a connection', () => {
   test.each(BROKEN)('%s: the call fails, the next one succeeds', async (trick) => {
     const far = await farEnd();
     far.playOnConnection(trick);
-    const { error } = await settle(CALLS.create({ ...far.client, requestTimeoutMs: 500 }));
+    // Time enough for the trick to be played, also on a machine that is busy.
+    const { error } = await settle(CALLS.create({ ...far.client, requestTimeoutMs: 2_000 }));
     if (error) expect(error).toBeInstanceOf(E2bError);
     const sent = far.count('create');
     expect(sent).toBeLessThanOrEqual(error ? 1 : 2);

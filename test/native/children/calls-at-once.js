@@ -7,7 +7,6 @@
 const { readdirSync } = require('node:fs');
 const { listE2bSandboxes } = require('../../../lib');
 
-const startedAt = Date.now();
 const giveUp = new AbortController();
 
 async function run({ client, abort }) {
@@ -32,5 +31,5 @@ const list = JSON.parse(process.argv[2]);
 const calls = list.flatMap((call) => Array.from({ length: call.times ?? 1 }, () => run(call)));
 Promise.all(calls).then((results) => {
   countThreads();
-  console.log(JSON.stringify({ results, tookMs: Date.now() - startedAt, threads }));
+  console.log(JSON.stringify({ results, threads }));
 });

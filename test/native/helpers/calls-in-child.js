@@ -19,8 +19,8 @@ const DEADLINE_MS = 15_000;
  * Registers hooks that build and remove the shim.
  *
  * @param {string} name of the C file, without its ending
- * @returns {(calls: object[], env?: object) => Promise<{ results: object[], tookMs: number,
- *   threads: number, noted: string[] }>} runs the calls (see ../children/calls-at-once.js); `noted`:
+ * @returns {(calls: object[], env?: object) => Promise<{ results: object[], threads: number,
+ *   noted: string[] }>} runs the calls (see ../children/calls-at-once.js); `noted`:
  *   the lines that the shim has written
  */
 function withShim(name) {
