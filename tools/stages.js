@@ -42,8 +42,21 @@ const VALGRIND = [
 const UNDER_VALGRIND = ['cancel', 'files', 'tls'].map((name) => `test/native/${name}.test.js`);
 
 const LEAK_TEST = 'test/native/leak.test.js';
-// A sanitizer keeps what was freed, so resident memory says nothing there.
-const NO_LEAK_TEST = `--testPathIgnorePatterns=${LEAK_TEST}`;
+// What a sanitizer would see nothing new in. leak: it keeps what was freed, so resident memory says
+// nothing. The others vary what the far end, the names or the proxies say, which is the core's to
+// understand and is tried under ASan by the stage c-asan, or what JavaScript makes of the same calls;
+// on their way through csrc/napi they take the road of execute, files and hostile.
+const NOT_UNDER_ASAN = [
+  'leak',
+  'agents',
+  'faults',
+  'lookups',
+  'roads',
+  'sandboxes',
+  'secrets',
+  'stacks',
+];
+const NO_NEWS_FOR_ASAN = `--testPathIgnorePatterns=test/native/(${NOT_UNDER_ASAN.join('|')})\\.test`;
 
 /**
  * Runs a command in the project's folder, its output passed on. With `capture` its stdout is also
@@ -191,7 +204,7 @@ const STAGES = {
   // In one process: a leak that a jest worker reports at its end would not reach the exit status.
   'addon-asan': {
     goal: 'asan',
-    run: (args) => jest(['-i', 'test/native', NO_LEAK_TEST, ...args], { env: sanitizerEnv() }),
+    run: (args) => jest(['-i', 'test/native', NO_NEWS_FOR_ASAN, ...args], { env: sanitizerEnv() }),
   },
   // Processes and workers that are ended in the middle: Node leaves V8's own heap behind then, among
   // which no leak of ours could be told. What is used after it was freed is found all the same.
