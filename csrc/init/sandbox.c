@@ -14,6 +14,7 @@
 
 #include "requests.h"
 #include "spawn.h"
+#include "users.h"
 
 /* Programs begin with what is set here: nothing ignored. SIGPIPE is blocked rather than ignored
  * because a mask is undone at once. */
@@ -72,6 +73,7 @@ int sandbox_run(const sandbox_birth_t *birth) {
     }
     channel_close(&sandbox);
     spawns_close(&sandbox);
+    users_free(sandbox.users);
     source_close(&sandbox.launcher);
     loop_destroy(&sandbox.loop);
     return code < 0 ? 1 : 0;
