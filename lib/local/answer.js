@@ -10,11 +10,13 @@ const JSON_UTF8 = 'application/json; charset=utf-8';
 /**
  * @typedef {object} Answer
  * @property {number} status
- * @property {Record<string, string|number>} [headers]
+ * @property {string} [statusMessage]  of HTTP/1.1; default: the usual one
+ * @property {Record<string, string|number>|string[]} [headers]  or names and values in turn
  * @property {Buffer} [body]  the whole body; absent means none
  * @property {{ path?: string, open?: (start: number, end: number) => AsyncIterable<Buffer>,
- *   start: number, end: number, exact?: boolean }} [file]  a file's bytes, `end` exclusive, of the
- *   host or from `open`; not exact: they may be more or fewer (packed)
+ *   start: number, end: number, exact?: boolean, flush?: boolean }} [file]  a file's bytes, `end`
+ *   exclusive, of the host or from `open`; not exact: they may be more or fewer (packed, a port's
+ *   answer); flush: the head goes out before the first of them
  * @property {import('./event-stream').EventStream} [stream]  a Connect stream, already being fed
  */
 

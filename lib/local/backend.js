@@ -2,9 +2,6 @@
 'use strict';
 
 const { randomBytes } = require('node:crypto');
-const fs = require('node:fs');
-const os = require('node:os');
-const path = require('node:path');
 const { isMainThread } = require('node:worker_threads');
 const { ControlPlane } = require('./control-plane');
 const { guardExit } = require('./exit-guard');
@@ -18,11 +15,20 @@ const { Reaper } = require('./reaper');
 const { Registry } = require('./registry');
 const { RequestLog } = require('./request-log');
 const { Server } = require('./server');
+const { ServerIdentity } = require('./server-identity');
+const { StateDirectory } = require('./state-directory');
+const { TemplateBuilds } = require('./template-builds');
 const { Templates } = require('./templates');
+const { Transitions } = require('./transitions');
 
 class LocalBackend {
+  #state;
   #directory;
   #registry;
+  #transitions;
+  #templates;
+  #builds;
+  #identity;
   #reaper;
   #metrics;
   #server;
@@ -32,38 +38,59 @@ class LocalBackend {
 
   /** Use `startLocalBackend`. @param {object} options  checked, see `options.js` */
   constructor(options) {
-    const { apiKeys, limits, templates, envdVersion, log } = options;
+    const { apiKeys, limits, templates, envdVersion, domain, log } = options;
     this.isolation = chooseIsolation(options.isolation);
     this.faults = new Faults();
+    for (const rule of options.faults) this.faults.add(rule);
     const requestLog = new RequestLog();
     this.requests = requestLog.records;
-    this.#directory = makeDirectory(options.stateDir);
+    this.#state = new StateDirectory(options.stateDir);
+    this.#directory = this.#state.run;
     const nonce = randomBytes(8).toString('hex');
     const table = new ProcessTable(nonce);
     this.#reaper = new Reaper(table);
     const pipes = new PipePool(this.#directory);
     const { maxProcesses, maxSandboxes, maxTimeoutSeconds } = limits;
     const host = { directory: this.#directory, table, reaper: this.#reaper, pipes, maxProcesses };
-    this.#registry = new Registry(host, { maxSandboxes, log });
+    const seed = this.#state.seed();
+    this.#registry = new Registry(host, { seed, maxSandboxes, log });
     this.#metrics = new Metrics(table, this.#registry);
-    const shared = { registry: this.#registry, metrics: this.#metrics };
+    this.#templates = new Templates(templates, this.#state);
+    const parts = { registry: this.#registry, templates: this.#templates, state: this.#state, log };
+    this.#transitions = new Transitions(parts);
+    this.#builds = new TemplateBuilds(parts);
+    const shared = {
+      ...{ registry: this.#registry, metrics: this.#metrics, transitions: this.#transitions },
+      canIsolateNetwork: this.isolation.rung !== 'none',
+    };
     const control = new ControlPlane({
-      ...shared,
-      templates: new Templates(templates),
-      apiKeys,
-      maxTimeoutSeconds,
-      envdVersion,
+      ...{ ...shared, apiKeys, envdVersion, templates: this.#templates, builds: this.#builds },
+      maxTimeout: maxTimeoutSeconds,
     });
     this.#requestLog = requestLog;
-    this.#server = new Server({ ...shared, control, faults: this.faults, requestLog, log });
+    this.#identity = new ServerIdentity({ domain, tls: options.tls, directory: this.#state.run });
+    this.ca = this.#identity.ca;
+    const admin = {
+      ...{ key: options.adminKey ?? randomBytes(16).toString('hex'), faults: this.faults },
+      ...{ requestLog, sandboxes: () => this.sandboxes(), reset: () => this.reset() },
+    };
+    this.#server = new Server({
+      ...{ ...shared, control, faults: this.faults, requestLog, admin, domain, log },
+      certificate: this.#identity.certificate,
+    });
     const unguard = guardExit((end) => this.#closeSync(end));
-    const dismiss = isMainThread ? () => {} : postGuardian(nonce, this.#directory);
+    const dismiss = isMainThread
+      ? () => {}
+      : postGuardian(nonce, this.#state.persistent ? this.#state.run : this.#state.root);
     this.#unguard = () => {
       unguard();
       dismiss();
     };
     this.apiKey = apiKeys[0];
-    Object.defineProperty(this, 'apiKey', { enumerable: false });
+    this.adminKey = admin.key;
+    for (const name of ['apiKey', 'adminKey']) {
+      Object.defineProperty(this, name, { enumerable: false });
+    }
     pipes.warm();
   }
 
@@ -71,20 +98,26 @@ class LocalBackend {
   async listen(port) {
     try {
       const actual = await this.#server.listen(port);
-      this.url = `http://127.0.0.1:${actual}`;
+      this.#identity.port = actual;
+      this.url = this.#identity.url;
     } catch (error) {
       await this.close();
       throw error;
     }
   }
 
-  /** What any E2B client needs in its environment. */
+  /** What any E2B client needs in its environment; with a domain that, else URLs. */
   get env() {
-    return { E2B_API_URL: this.url, E2B_SANDBOX_URL: this.url, E2B_API_KEY: this.apiKey };
+    return { ...this.#identity.env, E2B_API_KEY: this.apiKey };
+  }
+
+  /** The domain of the sandboxes' host names with the port, as E2B_DOMAIN has it; null: none. */
+  get domain() {
+    return this.#identity.domainWithPort;
   }
 
   /**
-   * @returns {{ sandboxId: string, templateId: string, alias: string, state: 'running',
+   * @returns {{ sandboxId: string, templateId: string, alias: string, state: 'running'|'paused',
    *   startedAt: string, endAt: string, metadata: object, home: string,
    *   processes: { pid: number, cmd: string, args: string[], tag?: string }[] }[]} a snapshot;
    *   `home` is where `/home/user` lies on the host
@@ -94,7 +127,7 @@ class LocalBackend {
       sandboxId: sandbox.id,
       templateId: sandbox.templateId,
       alias: sandbox.template.alias,
-      state: 'running',
+      state: sandbox.state,
       startedAt: new Date(sandbox.startedAt).toISOString(),
       endAt: new Date(sandbox.endAt).toISOString(),
       metadata: { ...sandbox.metadata },
@@ -112,13 +145,14 @@ class LocalBackend {
   }
 
   /**
-   * As if newly started, on the same port: no sandboxes, faults, hits or requests; connections in
-   * use are cut.
+   * As if newly started, on the same port: no sandboxes, also paused ones, no snapshots, faults, hits
+   * or requests; connections in use are cut. Templates that were built stay.
    */
   async reset() {
     this.faults.clear();
     this.#server.cutExchanges();
     await this.#registry.removeAll('reset');
+    await this.#templates.removeSnapshots();
     this.#requestLog.clear();
   }
 
@@ -140,26 +174,22 @@ class LocalBackend {
   async #close() {
     const closed = this.#server.close();
     this.#metrics.close();
-    await this.#registry.removeAll('backend closed');
+    await this.#builds.close();
+    const kept = (sandbox) => this.#transitions.outlivesBackend(sandbox);
+    await this.#registry.removeAll('backend closed', (sandbox) => !kept(sandbox));
     await closed;
     const processes = this.#reaper.killAllSync();
     this.#unguard();
-    await fs.promises.rm(this.#directory, { recursive: true, force: true, maxRetries: 3 });
-    return { left: { sandboxes: this.#registry.list().length, processes } };
+    await this.#state.close();
+    const sandboxes = this.#registry.list().filter((sandbox) => !kept(sandbox)).length;
+    return { left: { sandboxes, processes } };
   }
 
   /** For the end of the process, when no promise will be settled any more. */
   #closeSync({ final }) {
     this.#registry.killAllSync();
-    if (final) fs.rmSync(this.#directory, { recursive: true, force: true, maxRetries: 3 });
+    if (final) this.#state.closeSync();
   }
-}
-
-/** A directory of this backend's own; its real path, since that is what processes see. */
-function makeDirectory(stateDir) {
-  const parent = stateDir ?? os.tmpdir();
-  fs.mkdirSync(parent, { recursive: true });
-  return fs.realpathSync(fs.mkdtempSync(path.join(parent, 'e2b-local-')));
 }
 
 module.exports = { LocalBackend };

@@ -43,17 +43,24 @@ async function deliver(response, answer, { fault, vanish }) {
   if (response.destroyed) return answer.stream?.close();
   if (answer.stream) return answer.stream.open(response, streamFault(response, fault, vanish));
   if (fault?.type === 'reset-body') return deliverHalf(response, answer);
-  response.writeHead(answer.status, answer.headers);
+  if (answer.statusMessage === undefined) response.writeHead(answer.status, answer.headers);
+  else response.writeHead(answer.status, answer.statusMessage, answer.headers);
+  if (answer.file?.flush) response.flushHeaders();
   if (answer.file && response.req.method !== 'HEAD') return sendFile(response, answer.file);
   return void response.end(answer.body);
 }
 
-/** Resets the connection: the client sees ECONNRESET, not an end. */
+/** Resets the connection, of HTTP/2 the one stream: the client sees a reset, not an end. */
 function reset(response, answer) {
   answer?.stream?.close();
+  if (response.stream) return void response.destroy();
   const { socket } = response;
   // A socket that still connects or is gone already cannot be reset.
-  if (socket && !socket.destroyed) socket.resetAndDestroy();
+  if (!socket || socket.destroyed) return undefined;
+  if (socket.encrypted)
+    socket.destroy(); // without TLS's own goodbye
+  else socket.resetAndDestroy();
+  return undefined;
 }
 
 /** Sends the head and half of the body, then resets; a body of none is reset after the head. */

@@ -1,19 +1,25 @@
 // One Connect server stream on its way to a client: heads, envelopes, keepalives, the end, and
 // back-pressure. It can be fed before it is opened, so that a fault may delay or drop the answer of
-// a call that was executed. Must not know where the events come from.
+// a call that was executed. It is fed ProtoJSON; a codec may make something else of it. Must not know
+// where the events come from.
 'use strict';
 
 const { STREAM_TYPE, endEnvelope } = require('./connect-rpc');
 const { encodeEnvelope } = require('./envelope');
 
-const KEEPALIVE_EVENT = '{"event":{"keepalive":{}}}';
+const PROCESS_KEEPALIVE = '{"event":{"keepalive":{}}}';
 const DEFAULT_KEEPALIVE_SECONDS = 90;
 const MAX_TIMER_MS = 0x7fffffff;
 
 class EventStream {
   #response = null;
-  #held = []; // envelopes sent before open(); bounded by the source, which stops at `false`
+  #held = []; // messages sent before open(); bounded by the source, which stops at `false`
   #finished = false;
+  #end = null; // the last envelope, while it is held
+  #listener = null;
+  #encode = (text) => text;
+  #contentType = STREAM_TYPE;
+  #keepalive;
   #closed = false;
   #fault = null;
   #sent = 0;
@@ -27,13 +33,21 @@ class EventStream {
    * @param {Record<string, string>} options.headers  the request's, for Keepalive-Ping-Interval
    * @param {() => void} options.onDrain  the client can take more
    * @param {() => void} options.onClose  nothing more can be sent, for whatever reason
+   * @param {string} [options.keepalive]  the message that means nothing; default: a process's
    */
-  constructor({ headers, onDrain, onClose }) {
+  constructor({ headers, onDrain, onClose, keepalive = PROCESS_KEEPALIVE }) {
     const seconds = Number.parseInt(headers['keepalive-ping-interval'], 10);
     const wanted = seconds >= 1 ? seconds : DEFAULT_KEEPALIVE_SECONDS;
     this.#keepaliveMs = Math.min(wanted * 1000, MAX_TIMER_MS);
     this.#onDrain = onDrain;
     this.#onClose = onClose;
+    this.#keepalive = keepalive;
+  }
+
+  /** Makes something else of each message than its JSON. Before `open`. */
+  useCodec({ contentType, encode }) {
+    this.#contentType = contentType;
+    this.#encode = encode;
   }
 
   get closed() {
@@ -47,12 +61,12 @@ class EventStream {
    */
   send(text) {
     if (this.#closed || this.#finished) return true;
-    const envelope = encodeEnvelope(0, text);
+    if (this.#listener) return this.#tell(text);
     if (!this.#response) {
-      this.#held.push(envelope);
+      this.#held.push(text);
       return false;
     }
-    return this.#write(envelope);
+    return this.#write(text);
   }
 
   /**
@@ -63,9 +77,27 @@ class EventStream {
     if (this.#closed || this.#finished) return;
     this.#finished = true;
     clearTimeout(this.#keepaliveTimer);
+    if (this.#listener) return void this.#listener.settle(error ?? null);
     const envelope = endEnvelope(error);
     if (this.#response) this.#response.end(envelope);
-    else this.#held.push(envelope);
+    else this.#end = envelope;
+    return undefined;
+  }
+
+  /**
+   * Takes the place of a client: for the backend's own commands.
+   * @param {(message: object) => void} onMessage
+   * @returns {Promise<{ code: string, message: string }|null>} how the stream ended: null is well
+   */
+  listen(onMessage) {
+    return new Promise((settle) => {
+      this.#listener = { onMessage, settle };
+      for (const text of this.#held.splice(0)) this.#tell(text);
+      const lost = { code: 'unavailable', message: 'the sandbox is gone' };
+      if (this.#closed) settle(lost);
+      else if (this.#finished) settle(null);
+      else this.#onDrain();
+    });
   }
 
   /**
@@ -79,14 +111,13 @@ class EventStream {
     this.#fault = fault;
     response.on('drain', () => this.#onDrain());
     response.on('close', () => this.close());
-    response.writeHead(200, { 'content-type': STREAM_TYPE });
+    response.writeHead(200, { 'content-type': this.#contentType });
     const held = this.#held;
     this.#held = [];
     if (fault?.afterEvents === 0) return void this.#handOver();
-    const end = this.#finished ? held.pop() : null;
-    for (const envelope of held) this.#write(envelope);
+    for (const text of held) this.#write(text);
     if (this.#closed) return undefined;
-    if (end) return void response.end(end);
+    if (this.#end) return void response.end(this.#end);
     if (held.length === 0) response.flushHeaders();
     this.#startKeepalive();
     if (!response.writableNeedDrain) this.#onDrain();
@@ -99,14 +130,20 @@ class EventStream {
     this.#closed = true;
     this.#held = [];
     clearTimeout(this.#keepaliveTimer);
+    this.#listener?.settle({ code: 'unavailable', message: 'the sandbox is gone' });
     this.#onClose();
   }
 
-  #write(envelope) {
+  #tell(text) {
+    this.#listener.onMessage(JSON.parse(text));
+    return true;
+  }
+
+  #write(text) {
     if (this.#closed) return true;
     this.#sent += 1;
     this.#keepaliveTimer?.refresh();
-    const roomLeft = this.#response.write(envelope);
+    const roomLeft = this.#response.write(encodeEnvelope(0, this.#encode(text)));
     if (this.#fault?.afterEvents !== this.#sent) return roomLeft;
     this.#handOver();
     return true;
@@ -121,7 +158,7 @@ class EventStream {
     this.#keepaliveTimer = setTimeout(() => {
       // A client that does not read gets no keepalives: they would only pile up.
       if (this.#response.writableNeedDrain) this.#keepaliveTimer.refresh();
-      else this.send(KEEPALIVE_EVENT);
+      else this.send(this.#keepalive);
     }, this.#keepaliveMs);
     this.#keepaliveTimer.unref();
   }

@@ -73,6 +73,7 @@ class Faults {
       ops: new Set([op].flat()),
       matches: compileMatch(match),
       action: normalizeAction(rule.action),
+      rule,
       dice: mulberry32(seed),
       ...{ n, after, p, seen: 0, hits: 0 },
     };
@@ -86,6 +87,11 @@ class Faults {
       },
       remove,
     };
+  }
+
+  /** @returns {object[]} the rules with their hits, as they were given */
+  get rules() {
+    return this.#rules.map(({ rule, hits }) => ({ ...rule, hits }));
   }
 
   /** Removes all rules and forgets the hits. Connections that are stalled stay so. */

@@ -39,7 +39,7 @@ class Metrics {
   }
 
   async #sampleAll() {
-    const sandboxes = this.#registry.list();
+    const sandboxes = this.#registry.running();
     if (sandboxes.length === 0) return;
     const disk = await fs.promises.statfs(sandboxes[0].paths.directory).catch(() => null);
     const processes = this.#table.scan();

@@ -1,8 +1,9 @@
 // The options of `startLocalBackend`: defaults, checks, and the refusal of what is misspelt or not in
-// this version. Pure.
+// this version. Pure, but for a file of faults that is read.
 'use strict';
 
 const path = require('node:path');
+const { readFaultFile } = require('./fault-file');
 
 /** What old SDKs accept as a key, and what nobody can mistake for a real one. */
 const DEVELOPMENT_KEY = `e2b_${'0'.repeat(40)}`;
@@ -12,7 +13,10 @@ const OPTION_KEYS = [
   'isolation',
   'stateDir',
   'apiKeys',
+  'domain',
   'tls',
+  'faults',
+  'adminKey',
   'limits',
   'templates',
   'envd',
@@ -20,7 +24,11 @@ const OPTION_KEYS = [
   'log',
 ];
 const LIMIT_DEFAULTS = { maxSandboxes: 1000, maxProcesses: 1000, maxTimeoutSeconds: 86_400 };
-const TEMPLATE_KEYS = ['cpuCount', 'memoryMB', 'diskSizeMB', 'envVars'];
+const TEMPLATE_KEYS = [
+  ...['cpuCount', 'memoryMB', 'diskSizeMB', 'envVars', 'user', 'workdir'],
+  ...['startCmd', 'readyCmd', 'root'],
+];
+const DOMAIN = /^(?=.{1,200}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
 const RUNGS = ['auto', 'none', 'namespaces', 'user'];
 
 /**
@@ -32,7 +40,7 @@ function parseOptions(options = {}) {
   checkKeys('option', options, OPTION_KEYS);
   const { port = 0, isolation = 'auto', apiKeys = [DEVELOPMENT_KEY], stateDir = null } = options;
   const { envdVersion = '0.6.13', log = () => {} } = options;
-  for (const name of ['tls', 'envd']) {
+  for (const name of ['envd']) {
     if (options[name] !== undefined && options[name] !== null && options[name] !== false) {
       throw optionError('UNSUPPORTED_OPTION', `option '${name}' is not in this version`);
     }
@@ -49,6 +57,11 @@ function parseOptions(options = {}) {
       `isolation '${isolation}' is not in this version; there is only 'none' (also as 'auto')`,
     );
   }
+  const { domain = null, tls = domain !== null, adminKey = null } = options;
+  if (domain !== null && !(isText(domain) && DOMAIN.test(domain))) {
+    throw invalid("domain must be a host name without a port, such as 'e2b.localhost'");
+  }
+  if (adminKey !== null && !isText(adminKey)) throw invalid('adminKey must be a text');
   if (!Array.isArray(apiKeys) || apiKeys.length === 0 || !apiKeys.every(isText)) {
     throw invalid('apiKeys must be a list of at least one key');
   }
@@ -58,6 +71,7 @@ function parseOptions(options = {}) {
   return {
     port,
     isolation,
+    ...{ domain, tls: parseTls(tls), faults: parseFaults(options.faults), adminKey },
     apiKeys: [...apiKeys],
     stateDir: stateDir === null ? null : path.resolve(stateDir),
     limits: parseLimits(options.limits),
@@ -65,6 +79,21 @@ function parseOptions(options = {}) {
     envdVersion,
     log,
   };
+}
+
+/** @returns {boolean|{ key: string, cert: string }} */
+function parseTls(tls) {
+  if (tls === null || typeof tls === 'boolean') return tls ?? false;
+  checkKeys('setting of tls', tls, ['key', 'cert']);
+  if (isText(tls.key) && isText(tls.cert)) return { key: tls.key, cert: tls.cert };
+  throw invalid('tls must be true, false, or { key, cert } as PEM');
+}
+
+/** @returns {object[]} rules, which the faults themselves check; a text is the name of a file */
+function parseFaults(faults = []) {
+  if (isText(faults)) return readFaultFile(path.resolve(faults));
+  if (Array.isArray(faults)) return faults;
+  throw invalid('faults must be a list of rules, or the name of a JSON file');
 }
 
 function parseLimits(limits = {}) {
@@ -84,6 +113,10 @@ function parseTemplates(templates = {}) {
     if (!/^[a-z0-9-_]+$/.test(name))
       throw invalid(`template name '${name}' must match [a-z0-9-_]+`);
     checkKeys(`setting of template '${name}'`, settings, TEMPLATE_KEYS);
+    const { root } = settings;
+    if (root !== undefined && !(isText(root) && path.isAbsolute(root))) {
+      throw invalid(`template '${name}': root must be an absolute path`);
+    }
   }
   return byName;
 }

@@ -7,7 +7,10 @@ const { inspect } = require('node:util');
 const MAX_RECORDS = 10_000;
 const MAX_BODY_BYTES = 64 * 1024;
 const MAX_TOTAL_BYTES = 64 * 1024 * 1024;
-const SECRET_HEADERS = new Set(['x-api-key', 'x-access-token', 'authorization']);
+const SECRET_HEADERS = new Set([
+  ...['x-api-key', 'x-access-token', 'authorization', 'e2b-traffic-access-token'],
+  'x-e2b-local-admin',
+]);
 
 /** One request as it arrived, and the status that it was answered with. */
 class RequestRecord {
@@ -20,7 +23,7 @@ class RequestRecord {
    * @param {(bytes: number) => void} onKeep  told how much of a body is kept
    */
   constructor(request, onKeep) {
-    const { method, url, headers } = request;
+    const { method, url } = request;
     const mark = url.indexOf('?');
     this.#onKeep = onKeep;
     this.at = new Date().toISOString();
@@ -28,7 +31,7 @@ class RequestRecord {
     this.target = url;
     this.path = mark === -1 ? url : url.slice(0, mark);
     this.query = Object.fromEntries(new URLSearchParams(mark === -1 ? '' : url.slice(mark + 1)));
-    this.headers = headers;
+    this.headers = headersOf(request);
     this.op = 'unknown';
     this.sandboxId = null;
     /** null until answered, and for ever when the connection broke first */
@@ -79,6 +82,13 @@ class RequestRecord {
   [inspect.custom](depth, options) {
     return inspect(this.toJSON(), options);
   }
+}
+
+/** HTTP/2 says in a header of its own what HTTP/1.1 says as `host`. */
+function headersOf({ headers, httpVersionMajor }) {
+  if (httpVersionMajor !== 2) return headers;
+  const plain = Object.entries(headers).filter(([name]) => !name.startsWith(':'));
+  return { host: headers[':authority'] ?? headers.host ?? '', ...Object.fromEntries(plain) };
 }
 
 /** The records of a backend, bounded in number and in the bytes of their bodies. */

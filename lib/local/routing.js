@@ -16,11 +16,13 @@ const HOST_LABEL = /^(\d+)-([a-z0-9]+)(?:-[^.]*)?$/i;
  * @param {URLSearchParams} request.query
  * @param {Record<string, string>} request.headers
  * @param {() => { id: string, token: string }[]} sandboxes  the living ones
+ * @param {string|null} [domain]  of the sandboxes' host names, where there is one
  * @returns {{ plane: 'control' } | { plane: 'sandbox', sandboxId: string, port: number }
  *   | { plane: 'refused', status: number, text: string }}
  */
-function routeRequest({ method, path, query, headers }, sandboxes) {
+function routeRequest({ method, path, query, headers }, sandboxes, domain = null) {
   const host = hostName(headers.host);
+  if (host === `api.${domain}`) return { plane: 'control' };
   const label = host.includes('.') ? HOST_LABEL.exec(host.slice(0, host.indexOf('.'))) : null;
   if (label) return toSandbox(label[2].toLowerCase(), Number(label[1]));
   const id = headers['e2b-sandbox-id'];

@@ -83,13 +83,15 @@ function listPage(sandboxes, filters) {
   return {
     page,
     nextToken: rest.length > page.length ? encodeToken(page.at(-1), filters.order) : null,
-    totalRunning: filters.states.includes('running') ? matching.length : null,
+    totalRunning: filters.states.includes('running')
+      ? matching.filter(({ state }) => state === 'running').length
+      : null,
   };
 }
 
 function matches(sandbox, { states, startedAfterMs, templateId, metadata }) {
   return (
-    states.includes('running') &&
+    states.includes(sandbox.state) &&
     sandbox.startedAt >= startedAfterMs &&
     (templateId === null || sandbox.templateId === templateId) &&
     metadata.every(([key, value]) => {

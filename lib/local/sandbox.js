@@ -6,11 +6,13 @@ const fs = require('node:fs');
 const path = require('node:path');
 const { CpuMeter } = require('./cpu-meter');
 const { ProcessService } = require('./process-service');
+const { SandboxLife } = require('./sandbox-life');
+const { SandboxLogs } = require('./sandbox-logs');
 const { SandboxPaths } = require('./sandbox-paths');
 const { PROFILE } = require('./spawn');
 
 class Sandbox {
-  #sockets = new Set();
+  #exchanges = new Set();
 
   /**
    * @param {object} options
@@ -19,22 +21,35 @@ class Sandbox {
    * @param {string} options.token  of envd
    * @param {Record<string, string>} options.metadata
    * @param {Record<string, string>} options.envVars
+   * @param {import('./create-request').Settings} options.settings  of its life and its network
    * @param {object} host  what all sandboxes share: `{ directory, table, reaper, pipes, maxProcesses }`
    */
-  constructor({ id, template, token, metadata, envVars }, host) {
+  constructor({ id, template, token, metadata, envVars, settings }, host) {
     this.id = id;
     this.template = template;
     this.templateId = template.templateId;
     this.token = token;
     this.metadata = metadata;
     this.envVars = { ...template.envVars, ...envVars };
+    this.settings = settings;
+    this.trafficToken = null; // a token that traffic to its ports must carry
     this.startedAt = 0;
     this.endAt = 0;
     this.closed = false;
+    this.state = 'running'; // or 'paused'
+    this.keepsMemory = true; // of a paused one: its processes stand still and are not lost
+    this.transition = null; // { kind, done } while it changes, see `transitions.js`
     this.paths = new SandboxPaths(path.join(host.directory, id));
     this.processes = new ProcessService(this, host);
     this.cpu = new CpuMeter();
     this.samples = [];
+    this.life = new SandboxLife(this, host);
+    this.logs = new SandboxLogs();
+  }
+
+  /** What it has written, on the host: what a snapshot copies. */
+  get upper() {
+    return this.paths.directory;
   }
 
   /** Makes the homes. */
@@ -47,13 +62,19 @@ class Sandbox {
     await fs.promises.writeFile(path.join(root, '.profile'), PROFILE);
   }
 
-  /** Ties an exchange's connection to the sandbox: it is cut when the sandbox dies. */
-  hold(socket) {
-    this.#sockets.add(socket);
+  /** Ties an exchange to the sandbox: it is cut when the sandbox dies or stands still. */
+  hold(exchange) {
+    this.#exchanges.add(exchange);
   }
 
-  release(socket) {
-    this.#sockets.delete(socket);
+  release(exchange) {
+    this.#exchanges.delete(exchange);
+  }
+
+  /** Cuts its connections. */
+  disconnect() {
+    for (const exchange of this.#exchanges) exchange.destroy();
+    this.#exchanges.clear();
   }
 
   /** Everything that needs no waiting: from here on nothing of it answers. */
@@ -61,8 +82,7 @@ class Sandbox {
     if (this.closed) return;
     this.closed = true;
     this.processes.dispose();
-    for (const socket of this.#sockets) socket.destroy();
-    this.#sockets.clear();
+    this.disconnect();
   }
 
   /** Removes its files. */

@@ -2,91 +2,79 @@
 // the connections. No knowledge of any operation.
 'use strict';
 
-const http = require('node:http');
-const { HttpError, errorJson, portNotOpen, raw, sandboxNotFound } = require('./answer');
+const { HttpError, errorJson, raw, sandboxNotFound } = require('./answer');
+const { routeAdmin } = require('./admin');
 const { deliver, faultAnswer, reset } = require('./delivery');
 const { routeEnvd } = require('./envd');
+const { Listener } = require('./listener');
+const { answerRaw, proxyRequest, proxyUpgrade } = require('./port-proxy');
 const { ENVD_PORT, routeRequest } = require('./routing');
 
-const MAX_HEADER_BYTES = 64 * 1024;
-const IDLE_MS = 10 * 60_000; // as the cloud: a shorter time makes clients hit closing connections
 const BODY_TIMEOUT_MS = 10_000; // a body that is read whole must come at least this steadily
 const DEFAULT_BODY_BYTES = 64 * 1024;
 const NOT_EXECUTED = new Set(['status', 'reset']);
 
 class Server {
-  #server;
-  #sockets = new Set();
-  #responses = new Set(); // of exchanges that are under way
+  #listener;
+  #responses = new Map(); // of exchanges that are under way, with their records
+  #parts;
   #registry;
-  #control;
-  #metrics;
   #faults;
   #requestLog;
   #log;
-  #unheld = false; // the process may end while this serves
 
   /**
    * @param {object} parts
    * @param {import('./registry').Registry} parts.registry
+   * @param {import('./transitions').Transitions} parts.transitions
    * @param {import('./control-plane').ControlPlane} parts.control
    * @param {import('./metrics').Metrics} parts.metrics
    * @param {import('./faults').Faults} parts.faults
    * @param {import('./request-log').RequestLog} parts.requestLog
+   * @param {object} parts.admin  what the admin route works on, see `admin.js`
+   * @param {{ key: string, cert: string }|null} parts.certificate  null: no TLS
+   * @param {string|null} parts.domain  of the sandboxes' host names
    * @param {(line: string) => void} parts.log
    */
-  constructor({ registry, control, metrics, faults, requestLog, log }) {
-    this.#registry = registry;
-    this.#control = control;
-    this.#metrics = metrics;
-    this.#faults = faults;
-    this.#requestLog = requestLog;
-    this.#log = log;
-    // Nagle's algorithm off: it would cost 40 ms on every small call.
-    const options = { noDelay: true, maxHeaderSize: MAX_HEADER_BYTES, keepAliveTimeout: IDLE_MS };
-    this.#server = http.createServer({ ...options, requestTimeout: 0 });
-    this.#server.on('connection', (socket) => {
-      this.#sockets.add(socket);
-      if (this.#unheld) socket.unref();
-      socket.on('close', () => this.#sockets.delete(socket));
+  constructor(parts) {
+    this.#parts = parts;
+    this.#registry = parts.registry;
+    this.#faults = parts.faults;
+    this.#requestLog = parts.requestLog;
+    this.#log = parts.log;
+    this.#listener = new Listener({
+      certificate: parts.certificate,
+      onRequest: (request, response) => void this.#serve(request, response),
+      onUpgrade: (request, socket, head) => void this.#upgrade(request, socket, head),
     });
-    this.#server.on('request', (request, response) => void this.#serve(request, response));
   }
 
   /** @returns {Promise<number>} the port; rejects when it cannot be had */
   listen(port) {
-    return new Promise((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(port, '127.0.0.1', () => resolve(this.#server.address().port));
-    });
+    return this.#listener.listen(port);
   }
 
-  /** From now on the server and its connections do not keep the process from ending. */
+  /** Lets the process end though this listens. */
   unref() {
-    this.#unheld = true;
-    this.#server.unref();
-    for (const socket of this.#sockets) socket.unref();
+    this.#listener.unref();
   }
 
   /**
    * Cuts the connections that are in use, also stalled ones. Idle ones stay: a client that reuses one
-   * at this moment would take the cut for a failure of its next request.
+   * at this moment would take the cut for a failure of its next request. So does the admin route's.
    */
   cutExchanges() {
-    for (const response of this.#responses) response.destroy();
+    for (const [response, { op }] of this.#responses) if (op !== 'admin') response.destroy();
   }
 
   /** @returns {Promise<void>} when the port is free again */
   close() {
-    return new Promise((resolve) => {
-      this.#server.close(() => resolve());
-      for (const socket of this.#sockets) socket.destroy();
-    });
+    return this.#listener.close();
   }
 
   async #serve(request, response) {
     const record = this.#requestLog.add(request);
-    this.#responses.add(response);
+    this.#responses.set(response, record);
     response.on('close', () => this.#responses.delete(response));
     response.on('error', () => {});
     response.on('finish', () => {
@@ -102,18 +90,12 @@ class Server {
   }
 
   async #exchange(request, response, record) {
-    const mark = record.target.indexOf('?');
-    const query = new URLSearchParams(mark === -1 ? '' : record.target.slice(mark + 1));
-    const { method, path, headers } = record;
-    const route = this.#route({ method, path, query, headers });
-    record.op = route.op;
-    record.sandboxId = route.sandboxId;
-    const call = { method, path, query, headers, request, metrics: this.#metrics };
+    const { call, route } = this.#look(request, record);
     let answer = null;
     if (route.streamsBody) {
       call.capture = (chunk) => record.capture(chunk);
     } else {
-      answer = await this.#readBody(request, route, record, call);
+      answer = await this.#readBody(request, response, { route, record, call });
       if (response.destroyed) return;
     }
     const vanish = () => this.#registry.remove(route.sandboxId, 'vanished by a fault');
@@ -136,9 +118,26 @@ class Server {
     return fault.type === 'reset' || (fault.type === 'stall' && !fault.execute);
   }
 
+  /** What a request is for. */
+  #look(request, record) {
+    const mark = record.target.indexOf('?');
+    const query = new URLSearchParams(mark === -1 ? '' : record.target.slice(mark + 1));
+    const { method, path, headers } = record;
+    const route = this.#route({ method, path, query, headers });
+    record.op = route.op;
+    record.sandboxId = route.sandboxId;
+    const scheme = request.socket.encrypted ? 'https' : 'http';
+    const origin = `${scheme}://${headers.host}`;
+    const { metrics } = this.#parts;
+    return { route, call: { method, path, query, headers, request, metrics, origin } };
+  }
+
   #route(request) {
-    const target = routeRequest(request, () => this.#registry.list());
-    if (target.plane === 'control') return this.#control.route(request.method, request.path);
+    const target = routeRequest(request, () => this.#registry.list(), this.#parts.domain);
+    if (target.plane === 'control') {
+      const admin = routeAdmin(request, this.#parts.admin);
+      return admin ?? this.#parts.control.route(request.method, request.path);
+    }
     if (target.plane === 'refused') {
       const { status, text } = target;
       const answer =
@@ -148,21 +147,19 @@ class Server {
       return { op: 'refused', sandboxId: null, handle: () => answer };
     }
     const { sandboxId, port } = target;
-    if (port !== ENVD_PORT) {
-      const handle = () => portNotOpen(sandboxId, port);
-      return { op: 'port', sandboxId, needsSandbox: true, handle };
-    }
-    return { ...routeEnvd(request.method, request.path), sandboxId, needsSandbox: true };
+    const inSandbox = { sandboxId, port, needsSandbox: true };
+    if (port === ENVD_PORT) return { ...routeEnvd(request.method, request.path), ...inSandbox };
+    const handle = (call) => proxyRequest({ ...call, port });
+    return { op: 'port', streamsBody: true, handle, ...inSandbox };
   }
 
   async #execute(route, call, response) {
     try {
       if (!route.needsSandbox) return await route.handle(call);
-      const sandbox = this.#registry.get(route.sandboxId);
+      const sandbox = await this.#awake(route.sandboxId);
       if (!sandbox) return sandboxNotFound(route.sandboxId);
-      const { socket } = response;
-      sandbox.hold(socket);
-      response.once('close', () => sandbox.release(socket));
+      sandbox.hold(response);
+      response.once('close', () => sandbox.release(response));
       return await route.handle({ ...call, sandbox });
     } catch (error) {
       if (error instanceof HttpError) return error.toAnswer();
@@ -170,12 +167,44 @@ class Server {
     }
   }
 
+  /** @returns {Promise<import('./sandbox').Sandbox|null>} running; traffic wakes those that want it */
+  async #awake(id) {
+    const sandbox = this.#registry.get(id);
+    if (!sandbox) return null;
+    const { transitions } = this.#parts;
+    if (sandbox.state === 'paused' && transitions.wakesByTraffic(sandbox)) {
+      await transitions.wake(sandbox);
+    }
+    return sandbox.state === 'running' && !sandbox.closed ? sandbox : null;
+  }
+
+  /** An upgrade is for a port of a sandbox, or for nobody. */
+  async #upgrade(request, socket, head) {
+    socket.on('error', () => {}); // a client that goes away
+    const record = this.#requestLog.add(request);
+    const { route } = this.#look(request, record);
+    try {
+      const fault = this.#faults.decide(route.op, record);
+      if (fault?.type === 'status') return answerRaw(socket, faultAnswer(fault));
+      if (fault && fault.type !== 'slow') return socket.destroy();
+      if (route.op !== 'port')
+        return answerRaw(socket, errorJson(400, 'nothing to upgrade to here'));
+      const sandbox = await this.#awake(route.sandboxId);
+      if (!sandbox) return answerRaw(socket, sandboxNotFound(route.sandboxId));
+      return await proxyUpgrade({ sandbox, port: route.port, request, socket, head });
+    } catch (error) {
+      if (error instanceof HttpError) return answerRaw(socket, error.toAnswer());
+      this.#log(`upgrade of ${record.path} failed: ${error.stack}`);
+      return socket.destroy();
+    }
+  }
+
   /** Fills `call.body`; returns an answer when there is none to be had. */
-  async #readBody(request, route, record, call) {
+  async #readBody(request, response, { route, record, call }) {
     const limit = route.maxBodyBytes ?? DEFAULT_BODY_BYTES;
     const chunks = [];
     let bytes = 0;
-    const timer = setTimeout(() => request.destroy(), BODY_TIMEOUT_MS);
+    const timer = setTimeout(() => response.destroy(), BODY_TIMEOUT_MS);
     timer.unref();
     try {
       for await (const chunk of request) {

@@ -97,8 +97,25 @@ test.each([
   ['{"templateID":"base","metadata":{"a":1}}', 400, /metadata/],
   ['{"templateID":"base","envVars":[]}', 400, /envVars/],
   ['{"templateID":"base","allow_internet_access":false}', 400, /allow_internet_access/],
-  ['{"templateID":"base","autoPause":true}', 400, /autoPause/],
+  ['{"templateID":"base","autoPause":1}', 400, /autoPause/],
+  ['{"templateID":"base","autoPauseMemory":false}', 400, /requires autoPause/],
+  [
+    '{"templateID":"base","autoPause":true,"autoPauseMemory":false,"autoResume":{"enabled":true}}',
+    ...[400, /does not go with autoResume/],
+  ],
   ['{"templateID":"base","network":{"denyOut":["0.0.0.0/0"]}}', 400, /network.denyOut/],
+  ['{"templateID":"base","network":{"denyOut":["8.8.8.8"]}}', 400, /single addresses/],
+  ['{"templateID":"base","network":{"denyOut":["example.com"]}}', 400, /CIDR/],
+  ['{"templateID":"base","network":{"allowOut":["example.com"]}}', 400, /requires denyOut/],
+  [
+    '{"templateID":"base","network":{"allowOut":["1.1.1.1"],"denyOut":["0.0.0.0/0"]}}',
+    ...[400, /allowOut/],
+  ],
+  ['{"templateID":"base","network":{"rules":{"a.b":[]}}}', 400, /network.rules/],
+  ['{"templateID":"base","network":{"egressProxy":{"address":"a:1"}}}', 403, /egressProxy/],
+  ['{"templateID":"base","volumeMounts":[{"name":"a","path":"/a"}]}', 403, /volumeMounts/],
+  ['{"templateID":"base","iam":{"tokens":{}}}', 403, /iam/],
+  ['{"templateID":"base","mcp":{"browser":{}}}', 400, /mcp/],
   ['{"templateID":"nope"}', 404, /^template 'nope' not found$/],
   ['{"templateID":"base:v1"}', 404, /^tag 'v1' does not exist for template 'base'$/],
 ])('create with %s is a %i', async (body, status, message) => {
@@ -265,21 +282,6 @@ test('metrics are measured at the moment, and old ranges are empty', async () =>
     `/sandboxes/metrics?sandbox_ids=${sandbox.id},${unknown}`,
   );
   expect(Object.keys(all.json.sandboxes)).toEqual([sandbox.id]);
-});
-
-test('what later versions will do is a 501 that says so', async () => {
-  const { id } = await client.create();
-  for (const [method, path] of [
-    ['POST', `/sandboxes/${id}/pause`],
-    ['POST', `/sandboxes/${id}/fork`],
-    ['GET', `/v2/sandboxes/${id}/logs`],
-    ['GET', '/snapshots'],
-  ]) {
-    const answer = await client.control(method, path, method === 'POST' ? {} : undefined);
-    expect(answer.status).toBe(501);
-    expect(answer.json.message).toContain('not in this version');
-  }
-  expect(far.backend.requests.filter(({ op }) => op === 'unknown')).toEqual([]);
 });
 
 test('an unknown route is a 404 and is on record', async () => {

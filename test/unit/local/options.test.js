@@ -15,14 +15,14 @@ test.each([
   [{ apiKey: 'x' }, "unknown option 'apiKey'; did you mean 'apiKeys'?"],
   [{ statedir: '/x' }, "unknown option 'statedir'; did you mean 'stateDir'?"],
   [{ limits: { maxSandbox: 1 } }, "unknown limit 'maxSandbox'; did you mean 'maxSandboxes'?"],
-  [{ templates: { a: { cpus: 1 } } }, "did you mean 'cpuCount'?"],
+  [{ templates: { a: { cpuCuont: 1 } } }, "did you mean 'cpuCount'?"],
 ])('%j is refused with the nearest key', (options, text) => {
   expect(() => parseOptions(options)).toThrow(
     expect.objectContaining({ code: 'UNKNOWN_OPTION', message: expect.stringContaining(text) }),
   );
 });
 
-test.each([{ tls: true }, { envd: '/envd' }, { isolation: 'namespaces' }, { isolation: 'user' }])(
+test.each([{ envd: '/envd' }, { isolation: 'namespaces' }, { isolation: 'user' }])(
   '%j says that it is not in this version',
   (options) => {
     expect(() => parseOptions(options)).toThrow(

@@ -175,7 +175,7 @@ describe('a process that ends without closing its backend', () => {
     const [{ url, env }] = await once(child, 'message');
     const client = new Client({ url, env });
     const sandbox = await client.create();
-    expect(fs.readdirSync(stateDir)).toHaveLength(1);
+    expect(fs.readdirSync(path.join(stateDir, 'run'))).toContain(sandbox.id);
     return { child, pids: await leaveDaemons(client, sandbox) };
   }
 
@@ -222,8 +222,9 @@ describe('a backend in a worker thread, where no end is heard', () => {
         once(child, 'exit'),
       ]);
       expect([code, signal]).toEqual(end.startsWith('SIG') ? [null, end] : [0, null]);
-      await waitFor(() => !isAlive(Number(pid)) && fs.readdirSync(stateDir).length === 0);
-      fs.rmdirSync(stateDir);
+      const run = path.join(stateDir, 'run');
+      await waitFor(() => !isAlive(Number(pid)) && !fs.existsSync(run));
+      fs.rmSync(stateDir, { recursive: true });
     },
   );
 });

@@ -8,8 +8,8 @@ const {
 } = require('../../../lib/local/sandbox-list');
 
 const noTemplate = () => undefined;
-const sandbox = (id, startedAt, metadata = {}, templateId = 't1') => ({
-  ...{ id, startedAt, metadata, templateId },
+const sandbox = (id, startedAt, metadata = {}, templateId = 't1', state = 'running') => ({
+  ...{ id, startedAt, metadata, templateId, state },
 });
 
 function list(sandboxes, query) {
@@ -89,10 +89,13 @@ test('startedAfter includes the very time', () => {
   expect(list(all, query).page.map(({ id }) => id)).toEqual(['b']);
 });
 
-test('paused sandboxes are asked for in vain, and then nothing counts as running', () => {
-  const { page, totalRunning } = list([sandbox('a', 1)], { state: 'paused' });
-  expect(page).toEqual([]);
-  expect(totalRunning).toBeNull();
+test('states are asked for one by one, and only running ones are counted', () => {
+  const all = [sandbox('a', 1), sandbox('b', 2, {}, 't1', 'paused')];
+  const ids = ({ page }) => page.map(({ id }) => id);
+  const paused = list(all, { state: 'paused' });
+  expect([ids(paused), paused.totalRunning]).toEqual([['b'], null]);
+  const both = list(all, { state: 'paused,running' });
+  expect([ids(both), both.totalRunning]).toEqual([['b', 'a'], 1]);
 });
 
 test.each([

@@ -1,0 +1,232 @@
+// What can be done to a sandbox as a whole: start, stop, stand still and go on, copy what it has
+// written, run a command of the backend's own, connect to a port. One step each; which may follow
+// which is decided in `transitions.js`. It must not know HTTP.
+'use strict';
+
+const { execFile } = require('node:child_process');
+const fs = require('node:fs');
+const net = require('node:net');
+const path = require('node:path');
+const { setTimeout: delay } = require('node:timers/promises');
+const { promisify } = require('node:util');
+const { HttpError } = require('./answer');
+const { removeTree } = require('./state-directory');
+
+const COPY = process.platform === 'linux' ? ['-a', '--reflink=auto'] : ['-a'];
+const MAX_FREEZE_ROUNDS = 100;
+const COPY_TIMEOUT_MS = 10 * 60_000;
+const READY_MS = 60_000;
+const MAX_READY_WAIT_MS = 500;
+const START_TAG = 'start_cmd';
+
+const exec = promisify(execFile);
+
+class SandboxLife {
+  #sandbox;
+  #host;
+
+  /**
+   * @param {import('./sandbox').Sandbox} sandbox
+   * @param {object} host  what all sandboxes share: `{ table, reaper }`
+   */
+  constructor(sandbox, host) {
+    this.#sandbox = sandbox;
+    this.#host = host;
+  }
+
+  /** Starts it, on its own files if it has any already. */
+  async boot() {
+    const { template } = this.#sandbox;
+    const fresh = !fs.existsSync(this.#sandbox.upper);
+    if (fresh) for (const layer of [...template.layers].reverse()) await this.#addLayer(layer);
+    await this.#sandbox.prepare();
+  }
+
+  /**
+   * Ends all its processes; its files stay.
+   * @returns {Promise<number>} processes that could not be killed
+   */
+  async stop() {
+    const { processes } = this.#sandbox;
+    processes.dispose();
+    return processes.used ? this.#host.reaper.kill(this.#sandbox.id) : 0;
+  }
+
+  /** Lets every process stand still; none forks while it is being looked at. */
+  async freeze() {
+    const stopped = new Set();
+    for (let round = 0; round < MAX_FREEZE_ROUNDS; round += 1) {
+      const entries = this.#host.table.scan().get(this.#sandbox.id) ?? [];
+      const fresh = entries.filter(({ pid }) => !stopped.has(pid));
+      if (fresh.length === 0) return;
+      for (const { pid } of fresh) {
+        stopped.add(pid);
+        signal(pid, 'SIGSTOP');
+      }
+    }
+  }
+
+  async thaw() {
+    for (const { pid } of this.#host.table.scan().get(this.#sandbox.id) ?? [])
+      signal(pid, 'SIGCONT');
+  }
+
+  /** Copies what it has written to a directory that is not there yet. */
+  async copyUpper(to) {
+    await copyTree(this.#sandbox.upper, to);
+  }
+
+  /** Takes a directory for what it has written, before it is started. */
+  async adopt(directory) {
+    const { upper } = this.#sandbox;
+    await fs.promises.mkdir(path.dirname(upper), { recursive: true, mode: 0o700 });
+    await removeTree(upper);
+    await fs.promises.rename(directory, upper);
+  }
+
+  /**
+   * Starts the template's start command, which runs on, and waits until it is ready.
+   * @param {(line: string) => void} [tell]
+   * @param {object} [image]  default: its own template
+   * @throws {Error} it is not ready in time
+   */
+  async startCommand(tell = () => {}, image = this.#sandbox.template) {
+    const { startCmd, readyCmd, user, workdir, envVars } = image;
+    const options = { user, env: envVars, ...(workdir === '' ? {} : { cwd: workdir }) };
+    if (startCmd !== '') await this.#startInBackground({ cmd: startCmd, ...options }, tell);
+    if (readyCmd === '') return;
+    const deadline = Date.now() + READY_MS;
+    for (let waitMs = 10; ; waitMs = Math.min(waitMs * 2, MAX_READY_WAIT_MS)) {
+      const timeoutMs = Math.max(1, deadline - Date.now());
+      const ready = await this.run({ cmd: readyCmd, ...options, timeoutMs }).catch(() => null);
+      if (ready?.exitCode === 0) return;
+      if (Date.now() + waitMs >= deadline) {
+        throw new Error(`the ready command did not succeed within ${READY_MS / 1000} s`);
+      }
+      await delay(waitMs, undefined, { ref: false });
+    }
+  }
+
+  #startInBackground(options, tell) {
+    return new Promise((resolve, reject) => {
+      const onOutput = (text) => tell(text.toString());
+      this.run({ ...options, tag: START_TAG, onOutput, onStart: resolve }).then(
+        ({ status }) => tell(`the start command ended: ${status}`),
+        reject,
+      );
+    });
+  }
+
+  /**
+   * Runs a shell line as a user of it would, and waits for its end.
+   * @param {object} options
+   * @param {string} options.cmd  for `/bin/bash -l -c`
+   * @param {string} [options.user]
+   * @param {string} [options.cwd]
+   * @param {Record<string, string>} [options.env]
+   * @param {AsyncIterable<Buffer>} [options.input]  of its stdin; default: none
+   * @param {string} [options.tag]  by which clients can find it
+   * @param {number} [options.timeoutMs]  it is killed then
+   * @param {AbortSignal} [options.signal]  it is killed then
+   * @param {(text: Buffer, name: 'stdout'|'stderr') => void} [options.onOutput]
+   * @param {() => void} [options.onStart]
+   * @returns {Promise<{ exitCode: number, status: string }>}
+   * @throws {Error} when it cannot be started, or its end is not known
+   */
+  async run({ cmd, user = 'user', cwd, env = {}, input, tag, timeoutMs, signal: abort, ...tell }) {
+    const { processes } = this.#sandbox;
+    const headers = timeoutMs === undefined ? {} : { 'connect-timeout-ms': String(timeoutMs) };
+    const message = {
+      process: { cmd: '/bin/bash', args: ['-l', '-c', cmd], envs: env, ...(cwd ? { cwd } : {}) },
+      stdin: input !== undefined,
+      ...(tag === undefined ? {} : { tag }),
+    };
+    const stream = await processes.start(message, { headers, user, sandbox: this.#sandbox });
+    let end = null;
+    let pid = null;
+    const kill = () => {
+      if (pid !== null) void callQuietly(() => processes.sendSignal(signalMessage(pid)));
+    };
+    const failed = await Promise.resolve(
+      stream.listen(({ event }) => {
+        if (event.start) {
+          ({ pid } = event.start);
+          abort?.addEventListener('abort', kill, { once: true });
+          if (abort?.aborted) kill();
+          if (input) void callQuietly(() => feed(processes, pid, input));
+          tell.onStart?.();
+        }
+        for (const [name, base64] of Object.entries(event.data ?? {})) {
+          tell.onOutput?.(Buffer.from(base64, 'base64'), name);
+        }
+        if (event.end) ({ end } = event);
+      }),
+    ).finally(() => abort?.removeEventListener('abort', kill));
+    if (end) return { exitCode: end.exitCode ?? 0, status: end.status };
+    throw new Error(failed?.message ?? 'the command ended without a result');
+  }
+
+  /**
+   * Gives the internet to what is started from now on, or takes it away.
+   * @throws {HttpError} 400 where that cannot be
+   */
+  async setInternet() {
+    throw new HttpError(400, 'the isolation of this local backend cannot change the network');
+  }
+
+  /**
+   * @param {number} port  of the sandbox
+   * @returns {Promise<import('node:stream').Duplex>} a connection; rejects with ECONNREFUSED
+   */
+  connect(port) {
+    return new Promise((resolve, reject) => {
+      const socket = net.connect({ host: '127.0.0.1', port, noDelay: true, allowHalfOpen: true });
+      socket.once('error', reject);
+      socket.once('connect', () => {
+        socket.off('error', reject);
+        resolve(socket);
+      });
+    });
+  }
+
+  async #addLayer(layer) {
+    await copyTree(layer, this.#sandbox.upper);
+  }
+}
+
+/** Everything as it is, also owners, times, links and what overlayfs keeps in attributes. */
+async function copyTree(from, to) {
+  await fs.promises.mkdir(to, { recursive: true, mode: 0o755 });
+  await exec('cp', [...COPY, '--', `${from}/.`, to], { timeout: COPY_TIMEOUT_MS });
+}
+
+async function feed(processes, pid, input) {
+  for await (const chunk of input) {
+    const stdin = chunk.toString('base64');
+    await processes.sendInput({ process: { pid }, input: { stdin } });
+  }
+  await processes.closeStdin({ process: { pid } });
+}
+
+function signalMessage(pid) {
+  return { process: { pid }, signal: 'SIGNAL_SIGKILL' };
+}
+
+/** What fails because the process has ended is not told here: its end is. */
+async function callQuietly(work) {
+  try {
+    await work();
+  } catch {
+    // See above.
+  }
+}
+
+function signal(pid, name) {
+  try {
+    process.kill(pid, name);
+  } catch {
+    // It is gone already.
+  }
+}
+
+module.exports = { SandboxLife, copyTree };
