@@ -8,8 +8,10 @@
 
 #include "cgroup.h"
 #include "clone.h"
+#include "confine.h"
 #include "sandbox.h"
 
+#include <sys/resource.h>
 #include <sys/types.h>
 
 /* What could not be done, for a FAILED. */
@@ -20,19 +22,24 @@ typedef struct wall_failure {
 
 typedef struct walls {
     boot_rung_t rung;
-    uint32_t features;     /* WIRE_HAS_* */
-    int upper;             /* boot.directory/upper; no program has it */
-    bool no_network;       /* a network namespace of its own, without a way out */
-    cgroup_t cgroup;       /* of what runs in the sandbox; pid 1 is not in it */
+    uint32_t features;                        /* WIRE_HAS_* */
+    int upper;                                /* boot.directory/upper; no program has it */
+    struct rlimit file_size, data, processes; /* of each process; soft and hard alike */
+    cgroup_t cgroup;                          /* of what runs in the sandbox; pid 1 is not in it */
+    confine_t confine;
     struct limits *limits; /* limits.c */
 } walls_t;
 
 /* What the launcher knows and a boot does not say. */
 typedef struct walls_plan {
     boot_rung_t rung;
+    uid_t uid; /* the launcher's own, which on RUNG_USER is the one identity */
+    gid_t gid;
     const char *private; /* of the host: no sandbox sees it */
     const cgroup_base_t *groups;
 } walls_plan_t;
+
+#define WALLS_USER 1000 /* the one identity of RUNG_USER, as it is called in the sandbox */
 
 /* The clone3 flags of a sandbox's pid 1. */
 uint64_t walls_namespaces(boot_rung_t rung, const boot_t *boot);
@@ -47,8 +54,8 @@ int walls_build(walls_t *walls, const walls_plan_t *plan, const boot_t *boot,
 pid_t walls_clone(const walls_t *walls, uint64_t flags, clone_run_t *run, void *stack,
                   size_t stack_size, void *argument);
 
-/* In that child, before it gives up pid 1's capabilities: joins the rest of the groups, and takes
- * on the filter of system calls. System calls only. 0 or a positive errno. */
+/* In that child, while it has pid 1's capabilities: joins the rest of the groups and takes on
+ * limits and the filter of system calls. System calls only. 0 or a positive errno. */
 int walls_enter(const walls_t *walls);
 
 #endif

@@ -7,9 +7,14 @@
 
 #include "stream.h"
 
+typedef struct limits limits_t;
+
 /* By sandbox.c, around the life of the loop. */
 void limits_start(sandbox_t *sandbox);
 void limits_stop(sandbox_t *sandbox);
+
+/* A process is started: from now on it has to be looked at. NULL: nothing to look after. */
+void limits_wake(limits_t *limits);
 
 /* For who writes files from pid 1: whether `more` bytes would pass the disk limit (EDQUOT), and
  * that they were written, so that the next answer counts them before they are measured. */

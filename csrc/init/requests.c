@@ -6,4 +6,9 @@
 
 const request_t sandbox_requests[WIRE_CANCEL] = {
     [WIRE_SPAWN] = spawn_request,
+    [WIRE_FREEZE] = freeze_request,
+    [WIRE_THAW] = thaw_request,
+    [WIRE_USAGE] = usage_request,
+    [WIRE_ISOLATE] = isolate_request,
+    [WIRE_SYNC] = sync_request,
 };
