@@ -7,33 +7,40 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/close_range.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "limits.h"
 #include "requests.h"
 #include "spawn.h"
 #include "users.h"
 
-/* Programs begin with what is set here: nothing ignored. SIGPIPE is blocked rather than ignored
- * because a mask is undone at once. */
+/* Programs begin with what is set here: nothing ignored. By the kernel's own call, because libc
+ * keeps two signals for itself, which some parents ignore; a structure of nothing but zeros is
+ * SIG_DFL. SIGPIPE is blocked rather than ignored because a mask is undone at once. */
 static int set_signals(void) {
-    struct sigaction standard = {.sa_handler = SIG_DFL};
+    static const unsigned long standard[8];
     sigset_t blocked;
-    for (int number = 1; number <= SIGRTMAX; number++) sigaction(number, &standard, NULL);
+    for (int number = 1; number < _NSIG; number++)
+        syscall(SYS_rt_sigaction, number, standard, NULL, _NSIG / 8);
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGCHLD);
     sigaddset(&blocked, SIGPIPE);
     return sigprocmask(SIG_SETMASK, &blocked, NULL) < 0 ? -errno : 0;
 }
 
-/* So that no descriptor of ours is one of those that a program is given. */
-static int fill_stdio(void) {
+/* So that no descriptor of ours is one of those that a program is given, and no other one is left
+ * to it by accident. */
+static int guard_descriptors(void) {
     int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
     while (fd >= 0 && fd < 3) fd = fcntl(fd, F_DUPFD_CLOEXEC, 0);
     if (fd < 0) return -errno;
     close(fd);
+    close_range(3, ~0u, CLOSE_RANGE_CLOEXEC); /* an old kernel may not know how */
     return 0;
 }
 
@@ -63,14 +70,16 @@ int sandbox_run(const sandbox_birth_t *birth) {
     /* Without walls of users, children find their own files in /proc only so. */
     if (sandbox.rung != RUNG_ROOT) prctl(PR_SET_DUMPABLE, 1);
     int code = set_signals();
-    if (code == 0) code = fill_stdio();
+    if (code == 0) code = guard_descriptors();
     if (code == 0) code = open_parts(&sandbox, birth);
     if (code == 0) {
         wire_put_u32(answer_begin(&sandbox, 0, WIRE_BOOTED), sandbox.features);
         answer_end(&sandbox);
         if (birth->note != NULL) sandbox_log(&sandbox, "%s", birth->note);
+        limits_start(&sandbox);
         channel_run(&sandbox);
     }
+    limits_stop(&sandbox);
     channel_close(&sandbox);
     spawns_close(&sandbox);
     users_free(sandbox.users);

@@ -86,14 +86,19 @@ static bool receive(far_t *far) {
     return len > 0;
 }
 
-wire_frame_t far_next(far_t *far) {
+bool far_try_next(far_t *far, wire_frame_t *frame) {
     for (;;) {
-        wire_frame_t frame;
-        int code = wire_decoder_next(&far->decoder, &frame);
-        if (code == 1) return frame;
+        int code = wire_decoder_next(&far->decoder, frame);
+        if (code == 1) return true;
         if (code < 0) give_up("what came is no frame");
-        if (!receive(far)) give_up("it has ended where a frame was to come");
+        if (!receive(far)) return false;
     }
+}
+
+wire_frame_t far_next(far_t *far) {
+    wire_frame_t frame;
+    if (!far_try_next(far, &frame)) give_up("it has ended where a frame was to come");
+    return frame;
 }
 
 wire_frame_t far_expect(far_t *far, uint8_t type, uint32_t stream) {
@@ -117,11 +122,4 @@ int far_expect_failed(far_t *far, uint32_t stream) {
     wire_read_string(&reader);
     if (!wire_read_all(&reader)) give_up("a FAILED of another form");
     return error;
-}
-
-bool far_at_end(far_t *far) {
-    wire_frame_t frame;
-    while (wire_decoder_next(&far->decoder, &frame) == 0)
-        if (!receive(far)) return true;
-    return false;
 }

@@ -27,14 +27,14 @@ void far_tell(far_t *far, uint8_t type, uint8_t channel, uint32_t stream);
 void far_credit(far_t *far, uint32_t stream, uint32_t bytes);
 void far_data(far_t *far, uint8_t channel, uint32_t stream, const void *data, size_t len);
 
+/* False: the far end has closed. */
+bool far_try_next(far_t *far, wire_frame_t *frame);
 /* The next frame, borrowed until the next call. */
 wire_frame_t far_next(far_t *far);
 /* The next one, which must be of this type and stream. */
 wire_frame_t far_expect(far_t *far, uint8_t type, uint32_t stream);
 /* The next one must be a FAILED. Its errno. */
 int far_expect_failed(far_t *far, uint32_t stream);
-/* Nothing comes any more: the far end has closed. */
-bool far_at_end(far_t *far);
 /* Whether anything is there to be read now, or within `ms`. */
 bool far_waits(far_t *far, int ms);
 

@@ -18,7 +18,7 @@ static void check_log(far_t *far, const char *text) {
     char *line = wire_read_text(&reader);
     CHECK(line != NULL && strstr(line, text) != NULL);
     free(line);
-    CHECK(far_at_end(far));
+    CHECK(!far_try_next(far, &frame));
 }
 
 /* ---- facts ---- */

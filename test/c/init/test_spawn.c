@@ -1,0 +1,253 @@
+/*
+ * Programs: what they begin with, what they write and read, how they end, and what pid 1 does about
+ * those that nobody waits for.
+ */
+#include "../test.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "pid1.h"
+
+#define LINE_FOR_STATUS "grep -E '^(SigBlk|SigIgn)' /proc/self/status"
+
+static pid1_t pid1;
+static told_t told;
+
+static void begin(void) {
+    memset(&told, 0, sizeof told);
+    pid1_start(&pid1);
+}
+
+static void finish(void) {
+    CHECK_INT(pid1_stop(&pid1), 0);
+}
+
+static int spawn_error(const order_t *order) {
+    pid1_spawn(&pid1, 1, order);
+    return far_expect_failed(&pid1.far, 1);
+}
+
+static bool is_gone(void *context) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/%d", *(pid_t *)context);
+    return access(path, F_OK) < 0;
+}
+
+TEST("a program's output goes to its channels, then it ends, and is done") {
+    begin();
+    pid1_shell(&pid1, 1, 0, "echo out; echo err >&2; exit 3");
+    CHECK(pid1_started(&pid1, 1) > 1);
+    pid1_listen(&pid1, 1, &told);
+    CHECK_STR(told.text[WIRE_STDOUT], "out\n");
+    CHECK_STR(told.text[WIRE_STDERR], "err\n");
+    CHECK(told.ended[WIRE_STDOUT] && told.ended[WIRE_STDERR] && told.exited);
+    CHECK_INT(told.status, 3);
+    CHECK_INT(told.signal, 0);
+    finish();
+}
+
+TEST("arguments arrive as they are, and nothing but the environment that was given") {
+    begin();
+    const char *const args[] = {"sh",         "-c", "env; printf '<%s>' \"$@\"", "name", "", "a b",
+                                "*\n\t'\"$x", NULL};
+    const char *const env[] = {"PWD=/", "A=1 2", "PATH=/usr/bin:/bin", "_=/usr/bin/env", NULL};
+    pid1_spawn(&pid1, 1, &(order_t){.args = args, .env = env, .cwd = "/"});
+    pid1_started(&pid1, 1);
+    pid1_listen(&pid1, 1, &told);
+    CHECK(strstr(told.text[1], "A=1 2\n") != NULL && strstr(told.text[1], "PATH=/usr/bin") != NULL);
+    CHECK(strstr(told.text[1], "HOME") == NULL);
+    CHECK(strstr(told.text[1], "<><a b><*\n\t'\"$x>") != NULL);
+    finish();
+}
+
+TEST("a program begins alone in its session, with no signal blocked or ignored, and goes first") {
+    signal(SIGHUP, SIG_IGN); /* as under nohup */
+    begin();
+    pid1_run(&pid1,
+             "ps -o pid=,sid=,tty= -p $$; echo $$; " LINE_FOR_STATUS "; umask; "
+             "cat /proc/self/oom_score_adj",
+             &told);
+    signal(SIGHUP, SIG_DFL);
+    int pid, session, self;
+    char tty[16];
+    CHECK_INT(sscanf(told.text[1], "%d %d %15s %d", &pid, &session, tty, &self), 4);
+    CHECK(pid == session && pid == self);
+    CHECK_STR(tty, "?");
+    CHECK(strstr(told.text[1], "SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n") != NULL);
+    CHECK(strstr(told.text[1], "\n0022\n100\n") != NULL);
+    finish();
+}
+
+TEST("a program has its stdio and no other descriptor") {
+    begin();
+    pid1_shell(&pid1, 1, WIRE_SPAWN_STDIN, "exec cat"); /* others are open meanwhile */
+    pid1_started(&pid1, 1);
+    pid1_run(&pid1, "ls /proc/$$/fd; readlink /proc/$$/fd/0", &told);
+    CHECK_STR(told.text[1], "0\n1\n2\n/dev/null\n");
+    finish();
+}
+
+TEST("it is where it shall be, and the home is the sandbox's") {
+    begin();
+    char home[160];
+    snprintf(home, sizeof home, "%s/upper/home/user\n", pid1.directory);
+    pid1_run(&pid1, "pwd -P", &told);
+    CHECK_STR(told.text[1], home);
+    const char *const args[] = {"pwd", NULL};
+    memset(&told, 0, sizeof told);
+    pid1_spawn(&pid1, 1, &(order_t){.args = args, .cwd = "/usr", .user = "root"});
+    pid1_listen(&pid1, 1, &told);
+    CHECK_STR(told.text[1], "/usr\n");
+    finish();
+}
+
+TEST("a program that cannot be started is said by the kernel's number") {
+    begin();
+    static const char *const good[] = {"true", NULL}, *const none[] = {"no-such-program", NULL},
+                             *const directory[] = {"/usr", NULL}, *const empty[] = {"", NULL},
+                             *const nothing[] = {NULL};
+    CHECK_INT(spawn_error(&(order_t){.args = none}), ENOENT);
+    CHECK_INT(spawn_error(&(order_t){.args = empty}), ENOENT);
+    CHECK_INT(spawn_error(&(order_t){.args = directory}), EACCES);
+    CHECK_INT(spawn_error(&(order_t){.args = nothing}), EBADMSG);
+    CHECK_INT(spawn_error(&(order_t){.args = good, .cwd = "/no/such"}), ENOENT);
+    CHECK_INT(spawn_error(&(order_t){.args = good, .cwd = "/etc/passwd"}), ENOTDIR);
+    CHECK_INT(spawn_error(&(order_t){.args = good, .user = "nobody-here"}), ESRCH);
+    pid1_run(&pid1, "echo well", &told);
+    CHECK_STR(told.text[1], "well\n");
+    finish();
+}
+
+TEST("the PATH is the program's own: its order, its gaps, and what cannot be executed in it") {
+    begin();
+    char path[400], file[256];
+    snprintf(file, sizeof file, "%s/upper/home/user/tool", pid1.directory);
+    FILE *tool = fopen(file, "w");
+    CHECK(tool != NULL);
+    fputs("#!/bin/sh\necho mine\n", tool);
+    fclose(tool);
+    static const char *const args[] = {"tool", NULL};
+    snprintf(path, sizeof path, "PATH=/no/such:/etc/passwd:%s/upper/home/user:/bin",
+             pid1.directory);
+    const char *const env[] = {path, NULL}, *const gap[] = {"PATH=/no/such::/bin", NULL};
+    CHECK_INT(spawn_error(&(order_t){.args = args, .env = env}), EACCES);
+    CHECK_INT(chmod(file, 0755), 0);
+    pid1_spawn(&pid1, 1, &(order_t){.args = args, .env = env});
+    pid1_listen(&pid1, 1, &told);
+    CHECK_STR(told.text[1], "mine\n");
+    memset(&told, 0, sizeof told);
+    pid1_spawn(&pid1, 1, &(order_t){.args = args, .env = gap}); /* the gap is where it is */
+    pid1_listen(&pid1, 1, &told);
+    CHECK_STR(told.text[1], "mine\n");
+    finish();
+}
+
+TEST("a signal goes to the one process, and is told") {
+    begin();
+    pid1_shell(&pid1, 1, 0, "sleep 1000 & echo $!; wait");
+    pid1_started(&pid1, 1);
+    pid1_listen_for(&pid1, 1, &told, WIRE_STDOUT, "\n");
+    pid_t sleeper = atoi(told.text[WIRE_STDOUT]);
+    pid1_signal(&pid1, 1, SIGTERM);
+    while (!told.exited) {
+        wire_frame_t frame = far_expect(&pid1.far, WIRE_EXITED, 1);
+        wire_reader_t reader = wire_read(&frame);
+        CHECK_INT(wire_read_u32(&reader), 0);
+        CHECK_INT(wire_read_u32(&reader), SIGTERM);
+        told.exited = true;
+    }
+    /* It holds the pipes: told is the exit, and not the end of the output. */
+    told_t other;
+    pid1_run(&pid1, "true", &other);
+    CHECK(!far_waits(&pid1.far, 0));
+    CHECK_INT(kill(sleeper, SIGKILL), 0);
+    pid1_listen(&pid1, 1, &told);
+    CHECK(told.ended[WIRE_STDOUT] && told.ended[WIRE_STDERR]);
+    finish();
+}
+
+TEST("a signal to one that has ended, or with no number of a signal, hits nobody") {
+    begin();
+    pid1_shell(&pid1, 1, 0, "exec sleep 1000 &");
+    pid_t gone = pid1_started(&pid1, 1);
+    CHECK(pid1_until(is_gone, &gone));
+    pid1_signal(&pid1, 1, SIGKILL);
+    pid1_run(&pid1, "echo fine", &told);
+    CHECK_STR(told.text[1], "fine\n");
+    pid1_signal(&pid1, 1, 4096);
+    far_expect(&pid1.far, WIRE_LOG, 0);
+    finish();
+}
+
+TEST("orphans and cancelled programs are waited for, and those run on") {
+    begin();
+    pid1_shell(&pid1, 1, WIRE_SPAWN_STDIN, "read line; exec sleep 1000 <&- >&- 2>&-");
+    pid_t pid = pid1_started(&pid1, 1);
+    far_data(&pid1.far, WIRE_STDIN, 1, "go\n", 3);
+    far_tell(&pid1.far, WIRE_CANCEL, 0, 1);
+    far_expect(&pid1.far, WIRE_DONE, 1);
+    CHECK_INT(kill(pid, 0), 0);
+    CHECK_INT(kill(pid, SIGKILL), 0);
+    CHECK(pid1_until(is_gone, &pid));
+
+    pid1_run(&pid1, "setsid sleep 1000 >&- 2>&- & echo $!", &told);
+    pid = atoi(told.text[WIRE_STDOUT]);
+    CHECK_INT(kill(pid, SIGKILL), 0);
+    CHECK(pid1_until(is_gone, &pid));
+    finish();
+}
+
+TEST("five hundred programs at once all end, and leave no zombie") {
+    enum { ALL = 500 };
+    begin();
+    static const char *const args[] = {"true", NULL};
+    static bool exited[ALL + 1];
+    memset(exited, 0, sizeof exited);
+    for (uint32_t i = 1; i <= ALL; i++) pid1_spawn(&pid1, i, &(order_t){.args = args});
+    for (size_t done = 0; done < ALL;) {
+        wire_frame_t frame = far_next(&pid1.far);
+        if (frame.type == WIRE_EXITED) exited[frame.stream] = true;
+        if (frame.type != WIRE_DONE) continue;
+        CHECK(exited[frame.stream]);
+        done++;
+    }
+    char line[100];
+    snprintf(line, sizeof line, "cat /proc/%d/task/%d/children | wc -w", pid1.pid, pid1.pid);
+    pid1_run(&pid1, line, &told);
+    CHECK_STR(told.text[1], "1\n");
+    finish();
+}
+
+TEST("when the backend is gone, pid 1 ends") {
+    begin();
+    pid1_shell(&pid1, 1, 0, "exec sleep 1000");
+    pid1_started(&pid1, 1);
+    finish();
+}
+
+/* Until the program was started, or could not be. */
+static void without_memory(bool alone) {
+    long failed = 1;
+    for (long n = 0; failed > 0; n++) {
+        CHECK(n < 200);
+        pid1_start_without_memory(&pid1, n, alone);
+        pid1_shell(&pid1, 1, WIRE_SPAWN_STDIN, "exec cat");
+        char block[3000] = {0};
+        for (int i = 0; i < 80; i++) far_data(&pid1.far, WIRE_STDIN, 1, block, sizeof block);
+        far_tell(&pid1.far, WIRE_END, WIRE_STDIN, 1);
+        wire_frame_t frame = {.type = 0};
+        while (frame.type != WIRE_FAILED && frame.type != WIRE_DONE && frame.type != WIRE_LOG)
+            if (!far_try_next(&pid1.far, &frame)) break;
+        failed = pid1_stop(&pid1) == PID1_MEMORY_FAILED;
+    }
+}
+
+TEST("without memory a program is refused, or the sandbox ends, and nothing is left behind") {
+    without_memory(false);
+    without_memory(true);
+}
+
+TEST_MAIN
