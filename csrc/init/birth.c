@@ -114,7 +114,7 @@ _Noreturn static void try_in_child(const birth_plan_t *plan, const boot_t *boot,
 
 int birth_try(const birth_plan_t *plan, char *text, size_t size) {
     static const cgroup_base_t no_groups;
-    static char *none[] = {NULL};
+    char *none[] = {NULL};
     char path[PATH_MAX], id[] = "probe", hostname[] = "probe", empty[] = "";
     boot_t boot = {.id = id,
                    .hostname = hostname,
