@@ -50,13 +50,20 @@ test('files go up and down as streams, and packed', async () => {
   expect(received).toBe(text);
 });
 
-test.each(['pause', 'createSnapshot'])(
-  '%s is refused with words, not with silence',
-  async (method) => {
-    const sandbox = await Sandbox.create(options());
-    await expect(sandbox[method]()).rejects.toThrow('not in this version');
-  },
-);
+test('pauses, connects again, and makes a snapshot that others start from', async () => {
+  const sandbox = await Sandbox.create(options());
+  await sandbox.files.write('kept.txt', 'kept');
+  expect(await sandbox.pause()).toBe(true);
+  expect(await sandbox.pause()).toBe(false);
+  const again = await Sandbox.connect(sandbox.sandboxId, options());
+  expect(await again.files.read('kept.txt')).toBe('kept');
+  const { snapshotId } = await again.createSnapshot();
+  const other = await Sandbox.create(snapshotId, options());
+  expect(await other.files.read('kept.txt')).toBe('kept');
+  await other.kill();
+  expect(await Sandbox.deleteSnapshot(snapshotId, options())).toBe(true);
+  expect(await Sandbox.deleteSnapshot(snapshotId, options())).toBe(false);
+});
 
 test('a stream that breaks off while the sandbox lives is an error of the network', async () => {
   const sandbox = await Sandbox.create(options());
