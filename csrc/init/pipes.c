@@ -56,12 +56,13 @@ void pipe_in_close(pipe_in_t *in) {
     in->at = in->len = 0;
 }
 
-/* What waits is lost with the program's end of the pipe. */
+/* What waits is lost with the program's end of the pipe. That of a terminal is told by what it
+ * writes, of which some may be unread. */
 static void break_off(pipe_in_t *in) {
     size_t lost = in->len;
     pipe_in_close(in);
     stream_credit(in->stream, lost);
-    stream_send_end(in->stream, in->channel);
+    if (in->channel != WIRE_PTY) stream_send_end(in->stream, in->channel);
 }
 
 /* How many of the bytes went in; false when none ever will. */

@@ -36,7 +36,7 @@ int pipe_out_open(pipe_out_t *out, stream_t *stream, int fd, uint8_t channel, si
 void pipe_out_pump(pipe_out_t *out);
 bool pipe_out_is_open(const pipe_out_t *out);
 
-/* As above. The program's closing of its end is told as END on the channel. */
+/* As above. The program's closing of its end is told as END on the channel, but for WIRE_PTY. */
 int pipe_in_open(pipe_in_t *in, stream_t *stream, int fd, uint8_t channel);
 /* Borrowed; credited once passed on or thrown away. */
 void pipe_in_put(pipe_in_t *in, const uint8_t *data, size_t len);

@@ -44,8 +44,9 @@ enum wire_request {
     /* list args (the first is the program; looked up in PATH), list env ("K=V", the whole of it),
      * string cwd, string user, u32 flags (WIRE_SPAWN_*), u32 cols, u32 rows.
      * STARTED, then DATA and END on the output channels, EXITED, and DONE when all has been told.
-     * DATA and END on WIRE_STDIN or WIRE_PTY are its input. FAILED instead of STARTED when it
-     * cannot be started. CANCEL lets go of its pipes and tells nothing more; it runs on. */
+     * DATA and END on WIRE_STDIN, DATA on WIRE_PTY are its input; END on WIRE_STDIN from the
+     * sandbox: it has closed its input, more of it is thrown away. FAILED instead of STARTED when
+     * it cannot be started. CANCEL lets go of its pipes and tells nothing more; it runs on. */
     WIRE_SPAWN = 2,
     WIRE_SIGNAL = 3, /* of a SPAWN: u32 number; to the one process */
     WIRE_RESIZE = 4, /* of a SPAWN with a terminal: u32 cols, u32 rows */
