@@ -466,6 +466,52 @@ export function killE2bProcess(
   options?: ConnectionOptions,
 ): Promise<{ sandboxId: string; pid: number; signal: string }>;
 
+export interface PtyOptions<E extends ProcessEncoding = 'utf8'> extends ConnectionOptions {
+  /** Default 80. */
+  cols?: number;
+  /** Default 24. */
+  rows?: number;
+  /** What is written; a promise holds the program back. */
+  onData?: (data: E extends 'buffer' ? Buffer : string) => unknown;
+  /** Default `/bin/bash`, with the arguments `-i -l`. */
+  command?: string;
+  args?: string[];
+  cwd?: string;
+  env?: Record<string, string>;
+  user?: string;
+  /** Seconds; default 86,400. */
+  timeout?: number;
+  encoding?: E;
+  /** Kept of what is written, its end; default 16 MiB. */
+  maxOutputBytes?: number;
+}
+
+export interface PtyHandle<Output extends string | Buffer = string> extends Omit<
+  ProcessHandle<Output>,
+  'sendInput'
+> {
+  /** Types: a line ends with `\n`, end of file is `\x04`. */
+  sendInput(data: string | Uint8Array): Promise<{ sandboxId: string; pid: number }>;
+  resize(size: {
+    cols: number;
+    rows: number;
+  }): Promise<{ sandboxId: string; pid: number; cols: number; rows: number }>;
+}
+
+/** Starts a program on a terminal, by default a login shell. */
+export function createE2bPty<E extends ProcessEncoding = 'utf8'>(
+  sandboxId: string,
+  options?: PtyOptions<E>,
+): Promise<PtyHandle<E extends 'buffer' ? Buffer : string>>;
+
+/** Tells a program the new size of its terminal. */
+export function resizeE2bPty(
+  sandboxId: string,
+  pid: number,
+  size: { cols: number; rows: number },
+  options?: ConnectionOptions,
+): Promise<{ sandboxId: string; pid: number; cols: number; rows: number }>;
+
 // ---- Files ----------------------------------------------------------------------------------
 
 export interface FileInfo {

@@ -306,6 +306,8 @@ typedef struct e2b_exec_args {
     const char *cwd;             /* NULL: the daemon's default */
     const char *user;            /* NULL: the daemon's default */
     e2b_strings_t env;           /* pairs */
+    uint16_t pty_cols, pty_rows; /* above 0: on a terminal of that size, whose output comes as
+                                    stdout; stdin does not apply */
     bool stdin_open;             /* leaves stdin open for e2b_op_input */
     bool has_stdin;              /* stdin_data is written, then closed */
     e2b_bytes_t stdin_data;      /* */

@@ -59,6 +59,12 @@ static bool add_args(cJSON *process, const e2b_exec_args_t *args) {
     return true;
 }
 
+static bool add_terminal(cJSON *tree, const e2b_exec_args_t *args) {
+    cJSON *size = cJSON_AddObjectToObject(cJSON_AddObjectToObject(tree, "pty"), "size");
+    return size && cJSON_AddNumberToObject(size, "cols", args->pty_cols) &&
+           cJSON_AddNumberToObject(size, "rows", args->pty_rows);
+}
+
 static int start_message(const e2b_exec_args_t *args, char **out) {
     cJSON *tree = cJSON_CreateObject();
     cJSON *process = cJSON_AddObjectToObject(tree, "process");
@@ -68,8 +74,11 @@ static int start_message(const e2b_exec_args_t *args, char **out) {
         fine = cJSON_AddStringToObject(envs, args->env.items[i], args->env.items[i + 1]) != NULL;
     }
     if (fine && args->cwd) fine = cJSON_AddStringToObject(process, "cwd", args->cwd) != NULL;
-    fine = fine && (args->env.count == 0 || envs) &&
-           cJSON_AddBoolToObject(tree, "stdin", args->has_stdin || args->stdin_open);
+    fine =
+        fine && (args->env.count == 0 || envs) &&
+        (args->pty_cols > 0
+             ? add_terminal(tree, args)
+             : cJSON_AddBoolToObject(tree, "stdin", args->has_stdin || args->stdin_open) != NULL);
     return print_message(tree, fine, out);
 }
 

@@ -42,6 +42,8 @@ const NATIVE = [
   'connectE2bProcess',
   'sendE2bInput',
   'killE2bProcess',
+  'createE2bPty',
+  'resizeE2bPty',
 ];
 
 /** @returns {string} the version of this package */

@@ -58,5 +58,7 @@ export const {
   connectE2bProcess,
   sendE2bInput,
   killE2bProcess,
+  createE2bPty,
+  resizeE2bPty,
   SandboxManager,
 } = index;

@@ -11,6 +11,7 @@ const files = require('./native/files');
 const lifecycle = require('./native/lifecycle');
 const observation = require('./native/observation');
 const sandboxes = require('./native/sandboxes');
+const terminals = require('./native/terminals');
 const { watchE2bFiles } = require('./native/watch');
 
 /**
@@ -53,6 +54,7 @@ module.exports = {
   ...lifecycle,
   ...observation,
   ...code,
+  ...terminals,
   watchE2bFiles,
   runE2bAgent,
   executeE2bProcess,

@@ -29,6 +29,12 @@ static const char *string_field(e2b_request_t *request, const char *name) {
                            e2b_read_field(&request->reader, request->options, name), name);
 }
 
+/* Loop thread. Of a terminal; 0: none. */
+static uint16_t size_field(e2b_request_t *request, const char *name) {
+    napi_value value = e2b_read_field(&request->reader, request->options, name);
+    return (uint16_t)e2b_read_whole(&request->reader, value, name, 1, UINT16_MAX, 0);
+}
+
 /* Loop thread. How the kept output is handed over. */
 static void read_encoding(e2b_request_t *request) {
     const char *encoding = string_field(request, "encoding");
@@ -65,6 +71,8 @@ napi_value e2b_js_exec(napi_env env, napi_callback_info info) {
             .cwd = string_field(&request, "cwd"),
             .user = string_field(&request, "user"),
             .env = e2b_read_pairs(reader, e2b_read_field(reader, options, "env"), "env"),
+            .pty_cols = size_field(&request, "ptyCols"),
+            .pty_rows = size_field(&request, "ptyRows"),
             .stdin_open = flag(&request, "stdinOpen"),
             .has_stdin = input != NULL,
             .stdin_data = e2b_read_bytes(reader, input, "stdin", &request.pending->held),
