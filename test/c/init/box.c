@@ -1,5 +1,5 @@
 /*
- * box.c: see box.h. Test thread.
+ * box.c: builds the ground of a sandbox, starts its pid 1, and asks it. See box.h. Test thread.
  */
 #include "box.h"
 
@@ -341,6 +341,27 @@ int box_write(box_t *box, const char *path, const char *const *metadata, const v
     }
     far_tell(&box->far, WIRE_END, WIRE_BYTES, 1);
     return box_result_entry(box, 1, entry);
+}
+
+int box_read(box_t *box, const char *path, int64_t offset, int64_t length, void *bytes, size_t size,
+             size_t *len, box_entry_t *entry) {
+    box_ask(box, 5, WIRE_READ, "ssii", "user", path, offset, length);
+    wire_frame_t frame = far_next(&box->far);
+    *len = 0;
+    if (frame.type == WIRE_STARTED) {
+        wire_reader_t reader = wire_read(&frame);
+        box_read_entry(&reader, entry);
+        if (!wire_read_all(&reader)) give_up("a STARTED of another form");
+        for (frame = far_next(&box->far); frame.type == WIRE_DATA; frame = far_next(&box->far)) {
+            size_t room = *len < size ? size - *len : 0;
+            if (frame.len > WIRE_MAX_DATA) give_up("so much data");
+            if (room > 0)
+                memcpy((char *)bytes + *len, frame.payload, frame.len < room ? frame.len : room);
+            *len += frame.len;
+            far_credit(&box->far, 5, (uint32_t)frame.len);
+        }
+    }
+    return read_result(&frame, NULL);
 }
 
 void box_next_event(box_t *box, uint32_t stream, box_event_t *event) {

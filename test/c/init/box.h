@@ -66,6 +66,9 @@ int box_stat(box_t *box, const char *path, box_entry_t *entry);
 /* All of a WRITE. 0, or the errno. */
 int box_write(box_t *box, const char *path, const char *const *metadata, const void *data,
               size_t len, box_entry_t *entry);
+/* All of a READ, credited as it comes; the first `size` bytes are kept. 0, or the errno. */
+int box_read(box_t *box, const char *path, int64_t offset, int64_t length, void *bytes, size_t size,
+             size_t *len, box_entry_t *entry);
 /* Fields of an entry or an event. */
 void box_read_entry(wire_reader_t *reader, box_entry_t *entry);
 /* The next one of a watch. */

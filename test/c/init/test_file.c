@@ -1,5 +1,5 @@
 /*
- * STAT, READ, WRITE, COMPOSE: what a file is said to be, whose it becomes, its bytes and metadata,
+ * STAT, READ, WRITE: what a file is said to be, whose it becomes, its bytes and metadata,
  * and what is no file.
  */
 #include "../test.h"
@@ -14,34 +14,6 @@
 
 static box_t box;
 static box_entry_t entry;
-
-/* All bytes of a READ that has been asked for; credits as it goes. Its result. */
-static int read_all(uint32_t stream, char *bytes, size_t size, size_t *len) {
-    wire_frame_t frame = far_next(&box.far);
-    *len = 0;
-    if (frame.type == WIRE_STARTED) {
-        wire_reader_t reader = wire_read(&frame);
-        box_read_entry(&reader, &entry);
-        CHECK(wire_read_all(&reader));
-        for (frame = far_next(&box.far); frame.type == WIRE_DATA; frame = far_next(&box.far)) {
-            CHECK(frame.stream == stream && frame.len <= WIRE_MAX_DATA);
-            size_t kept = *len < size ? size - *len : 0;
-            if (kept > 0) memcpy(bytes + *len, frame.payload, frame.len < kept ? frame.len : kept);
-            *len += frame.len;
-            far_credit(&box.far, stream, (uint32_t)frame.len);
-        }
-    }
-    wire_reader_t reader = wire_read(&frame);
-    if (frame.type == WIRE_DONE) return 0;
-    CHECK_INT(frame.type, WIRE_FAILED);
-    return (int)wire_read_u32(&reader);
-}
-
-static int read_file(const char *path, int64_t offset, int64_t length, char *bytes, size_t size,
-                     size_t *len) {
-    box_ask(&box, 5, WIRE_READ, "ssii", "user", path, offset, length);
-    return read_all(5, bytes, size, len);
-}
 
 /* ---- STAT ---- */
 
@@ -139,7 +111,7 @@ TEST("megabytes are written within the window, and read back") {
     for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (char)(i * 7 + i / 251);
     CHECK_INT(box_write(&box, "/home/user/x", NULL, bytes, sizeof bytes, &entry), 0);
     CHECK_INT(entry.size, sizeof bytes);
-    CHECK_INT(read_file("/home/user/x", 0, -1, back, sizeof back, &len), 0);
+    CHECK_INT(box_read(&box, "/home/user/x", 0, -1, back, sizeof back, &len, &entry), 0);
     CHECK_MEM(back, len, bytes, sizeof bytes);
     box_close(&box);
 }
@@ -168,10 +140,10 @@ TEST("what is no regular file is neither written nor read, and makes nobody wait
     CHECK_INT(box_write(&box, "/home/user/pipe", NULL, "", 0, &entry), ENXIO);
     CHECK_INT(box_write(&box, "/home/user/file/x", NULL, "", 0, &entry), ENOTDIR);
     CHECK_INT(box_write(&box, "/home/user/file/x/y", NULL, "", 0, &entry), ENOTDIR);
-    CHECK_INT(read_file("/home/user/directory", 0, -1, NULL, 0, &len), EISDIR);
-    CHECK_INT(read_file("/home/user/pipe", 0, -1, NULL, 0, &len), ENXIO);
-    CHECK_INT(read_file("/home/user/zero", 0, -1, NULL, 0, &len), ENXIO);
-    CHECK_INT(read_file("/home/user/none", 0, -1, NULL, 0, &len), ENOENT);
+    CHECK_INT(box_read(&box, "/home/user/directory", 0, -1, NULL, 0, &len, &entry), EISDIR);
+    CHECK_INT(box_read(&box, "/home/user/pipe", 0, -1, NULL, 0, &len, &entry), ENXIO);
+    CHECK_INT(box_read(&box, "/home/user/zero", 0, -1, NULL, 0, &len, &entry), ENXIO);
+    CHECK_INT(box_read(&box, "/home/user/none", 0, -1, NULL, 0, &len, &entry), ENOENT);
     box_close(&box);
 }
 
@@ -179,7 +151,7 @@ TEST("files of the host are read and not written") {
     char bytes[16];
     size_t len;
     box_open(&box);
-    CHECK_INT(read_file("/etc/passwd", 0, 4, bytes, sizeof bytes, &len), 0);
+    CHECK_INT(box_read(&box, "/etc/passwd", 0, 4, bytes, sizeof bytes, &len, &entry), 0);
     CHECK_MEM(bytes, len, "root", 4);
     CHECK_INT(box_write(&box, "/etc/e2b-never", NULL, "x", 1, &entry), EACCES);
     CHECK(symlink("/etc/e2b-never", box_path(&box, "/home/user/link")) == 0);
@@ -251,19 +223,20 @@ TEST("a part of a file is read") {
     size_t len;
     box_open(&box);
     box_put(&box, "/home/user/x", "0123456789");
-    CHECK_INT(read_file("/home/user/x", 2, 3, bytes, sizeof bytes, &len), 0);
+    CHECK_INT(box_read(&box, "/home/user/x", 2, 3, bytes, sizeof bytes, &len, &entry), 0);
     CHECK_MEM(bytes, len, "234", 3);
     CHECK_STR(entry.path, "/home/user/x");
     CHECK_INT(entry.size, 10);
-    CHECK_INT(read_file("/home/user/x", 8, 100, bytes, sizeof bytes, &len), 0);
+    CHECK_INT(box_read(&box, "/home/user/x", 8, 100, bytes, sizeof bytes, &len, &entry), 0);
     CHECK_MEM(bytes, len, "89", 2);
-    CHECK_INT(read_file("/home/user/x", 10, -1, bytes, sizeof bytes, &len), 0);
+    CHECK_INT(box_read(&box, "/home/user/x", 10, -1, bytes, sizeof bytes, &len, &entry), 0);
     CHECK_INT(len, 0);
-    CHECK_INT(read_file("/home/user/x", INT64_MAX, INT64_MAX, bytes, sizeof bytes, &len), 0);
+    CHECK_INT(
+        box_read(&box, "/home/user/x", INT64_MAX, INT64_MAX, bytes, sizeof bytes, &len, &entry), 0);
     CHECK_INT(len, 0);
-    CHECK_INT(read_file("/home/user/x", 3, 0, bytes, sizeof bytes, &len), 0);
+    CHECK_INT(box_read(&box, "/home/user/x", 3, 0, bytes, sizeof bytes, &len, &entry), 0);
     CHECK_INT(len, 0);
-    CHECK_INT(read_file("/home/user/x", -1, 3, bytes, sizeof bytes, &len), EINVAL);
+    CHECK_INT(box_read(&box, "/home/user/x", -1, 3, bytes, sizeof bytes, &len, &entry), EINVAL);
     box_close(&box);
 }
 
@@ -273,7 +246,7 @@ TEST("a link is read as the file that it comes to") {
     box_open(&box);
     box_put(&box, "/home/user/x", "hello");
     CHECK(symlink("x", box_path(&box, "/home/user/link")) == 0);
-    CHECK_INT(read_file("/home/user/link", 0, -1, bytes, sizeof bytes, &len), 0);
+    CHECK_INT(box_read(&box, "/home/user/link", 0, -1, bytes, sizeof bytes, &len, &entry), 0);
     CHECK_MEM(bytes, len, "hello", 5);
     CHECK_INT(entry.size, 5);
     CHECK_STR(entry.path, "/home/user/link");
@@ -292,7 +265,7 @@ TEST("the end of a file of terabytes is read at once") {
     CHECK(ftruncate(fd, size) == 0);
     CHECK(pwrite(fd, "end", 3, size - 3) == 3);
     close(fd);
-    CHECK_INT(read_file("/home/user/x", size - 4, -1, bytes, sizeof bytes, &len), 0);
+    CHECK_INT(box_read(&box, "/home/user/x", size - 4, -1, bytes, sizeof bytes, &len, &entry), 0);
     CHECK_MEM(bytes, len, "\0end", 4);
     CHECK(entry.size == size);
     box_close(&box);
@@ -326,74 +299,9 @@ TEST("a file that becomes shorter while it is read fails, and does not end well"
     box_close(&box);
 }
 
-/* ---- COMPOSE ---- */
-
-static int compose(const char *const *sources, const char *destination) {
-    box_ask(&box, 1, WIRE_COMPOSE, "sls", "user", sources, destination);
-    return box_result_entry(&box, 1, &entry);
-}
-
-TEST("files are joined in their order, and go") {
-    static const char *const sources[] = {"/home/user/b", "/home/user/a", "/home/user/c", NULL};
-    box_open(&box);
-    box_put(&box, "/home/user/a", "one ");
-    box_put(&box, "/home/user/b", "two ");
-    box_put(&box, "/home/user/c", "");
-    box_put(&box, "/home/user/whole", "what was there");
-    CHECK_INT(compose(sources, "/home/user/new/whole"), 0);
-    CHECK_STR(entry.path, "/home/user/new/whole");
-    CHECK_INT(entry.size, 8);
-    CHECK_INT(entry.mode, S_IFREG | 0644);
-    CHECK_STR(box_text(&box, "/home/user/new/whole"), "two one ");
-    CHECK(!box_exists(&box, "/home/user/a") && !box_exists(&box, "/home/user/c"));
-    box_close(&box);
-}
-
-TEST("large files with holes are joined with their holes") {
-    static const char *const sources[] = {"/home/user/a", "/home/user/b", NULL};
-    struct stat st;
-    char bytes[16];
-    size_t len;
-    box_open(&box);
-    box_put(&box, "/home/user/a", "begin");
-    box_put(&box, "/home/user/b", "end");
-    CHECK(truncate(box_path(&box, "/home/user/a"), INT64_C(1) << 36) == 0);
-    CHECK_INT(compose(sources, "/home/user/x"), 0);
-    CHECK(entry.size == (INT64_C(1) << 36) + 3);
-    CHECK(stat(box_path(&box, "/home/user/x"), &st) == 0);
-    CHECK(st.st_blocks < 1000);
-    CHECK_INT(read_file("/home/user/x", INT64_C(1) << 36, -1, bytes, sizeof bytes, &len), 0);
-    CHECK_MEM(bytes, len, "end", 3);
-    box_close(&box);
-}
-
-TEST("when one source cannot be had, everything stays as it was") {
-    static const char *const missing[] = {"/home/user/a", "/home/user/none", NULL};
-    static const char *const directory[] = {"/home/user/a", "/home/user/d", NULL};
-    static const char *const hosts[] = {"/home/user/a", "/etc/passwd", NULL};
-    static const char *const itself[] = {"/home/user/a", "/home/user/l/whole", NULL};
-    box_open(&box);
-    box_put(&box, "/home/user/a", "one");
-    box_put(&box, "/home/user/whole", "old");
-    box_mkdir(&box, "/home/user/d");
-    CHECK(symlink(".", box_path(&box, "/home/user/l")) == 0);
-    CHECK_INT(compose(missing, "/home/user/whole"), ENOENT);
-    CHECK_INT(compose(directory, "/home/user/whole"), EISDIR);
-    CHECK_INT(compose(hosts, "/home/user/whole"), EACCES);
-    CHECK_INT(compose(itself, "/home/user/whole"), EINVAL);
-    CHECK_INT(compose(NULL, "/home/user/whole"), EINVAL);
-    static const char *const one[] = {"/home/user/a", NULL};
-    CHECK_INT(compose(one, "/home/user/d"), EISDIR);
-    CHECK_INT(compose(one, "/etc/e2b-never"), EACCES);
-    CHECK_STR(box_text(&box, "/home/user/whole"), "old");
-    CHECK_STR(box_text(&box, "/home/user/a"), "one");
-    box_close(&box);
-}
-
 /* ---- with users ---- */
 
 TEST("what a user makes anywhere in his sandbox is his, as in E2B") {
-    static const char *const sources[] = {"/app/x", NULL};
     box_open_walls(&box);
     const char *owner = box.has_users ? "user" : "root";
     CHECK_INT(box_write(&box, "/app/x", NULL, "1", 1, &entry), 0);
@@ -402,7 +310,7 @@ TEST("what a user makes anywhere in his sandbox is his, as in E2B") {
     CHECK_INT(box_stat(&box, "/app", &entry), 0);
     CHECK_STR(entry.owner, owner);
     CHECK_INT(entry.mode, S_IFDIR | 0755);
-    CHECK_INT(compose(sources, "/y"), 0);
+    CHECK_INT(box_write(&box, "/y", NULL, "1", 1, &entry), 0);
     CHECK_STR(entry.owner, owner);
     CHECK_INT(box_call(&box, WIRE_MKDIR, "/a/b"), 0);
     CHECK_INT(box_stat(&box, "/a", &entry), 0);
@@ -448,13 +356,14 @@ TEST("links lead nowhere outside of the sandbox's root") {
     box_put(&box, "/secret", "inside");
     CHECK(symlink("/secret", box_path(&box, "/home/user/absolute")) == 0);
     CHECK(symlink("../../../../../../secret", box_path(&box, "/home/user/relative")) == 0);
-    CHECK_INT(read_file("/home/user/absolute", 0, -1, bytes, sizeof bytes, &len), 0);
+    CHECK_INT(box_read(&box, "/home/user/absolute", 0, -1, bytes, sizeof bytes, &len, &entry), 0);
     CHECK_MEM(bytes, len, "inside", 6);
-    CHECK_INT(read_file("/home/user/relative", 0, -1, bytes, sizeof bytes, &len), 0);
+    CHECK_INT(box_read(&box, "/home/user/relative", 0, -1, bytes, sizeof bytes, &len, &entry), 0);
     CHECK_MEM(bytes, len, "inside", 6);
     /* The way out that a root of a process is, whoever's. */
     CHECK_INT(box_stat(&box, "/proc/self/root/secret", &entry), 0);
-    CHECK_INT(read_file("/proc/self/cwd/../secret", 0, -1, bytes, sizeof bytes, &len), 0);
+    CHECK_INT(box_read(&box, "/proc/self/cwd/../secret", 0, -1, bytes, sizeof bytes, &len, &entry),
+              0);
     CHECK_INT(box_write(&box, "/proc/self/mem", NULL, "x", 1, &entry), EPERM);
     CHECK_INT(box_write(&box, "/proc/sys/kernel/hostname", NULL, "x", 1, &entry), EPERM);
     box_close(&box);
