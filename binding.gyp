@@ -1,5 +1,6 @@
-# Two targets: the core as a static library, without any header of Node or libuv, and the addon over
-# it. Configurations live side by side in build/: Release, Debug, Asan (make -C build BUILDTYPE=Asan).
+# Three targets: the core as a static library, without any header of Node or libuv; the addon over it;
+# and, on Linux, the program that is pid 1 in the local backend's sandboxes, which shares nothing with
+# them. Configurations live side by side in build/: Release, Debug, Asan (make -C build BUILDTYPE=Asan).
 # GYP_DEFINES="e2b_werror=1" makes warnings errors; it is read by `node-gyp configure`. On macOS gyp
 # reads xcode_settings in place of cflags and ldflags, so each stands beside the other.
 {
@@ -10,6 +11,8 @@
     'e2b_warnings': [
       '-Wall', '-Wextra', '-Wunused-parameter', '-Wshadow', '-Wvla', '-Wconversion'
     ],
+    # A static libc keeps each sandbox small; where there is none, the shared one does as well.
+    'e2b_static': ['<!@(echo "int main(void){return 0;}" | ${CC:-cc} -static -x c - -o /dev/null 2>/dev/null && echo -static || true)'],
     'e2b_libraries': ['<!@(pkg-config --cflags libcurl libcjson openssl)'],
     # Where a Node was built with the system's libuv, uv.h is not among its own headers.
     'e2b_libuv': ['<!@(pkg-config --cflags libuv 2>/dev/null || true)']
@@ -66,5 +69,27 @@
       ],
       'conditions': [['e2b_werror==1', {'cflags': ['-Werror']}]]
     }
+  ],
+  'conditions': [
+    ['OS=="linux"', {
+      'targets': [
+        {
+          'target_name': 'e2b-init',
+          'type': 'executable',
+          'sources': ['<!@(ls csrc/init/*.c)'],
+          # No sanitizer can be linked into a static program.
+          'cflags': ['<@(e2b_warnings)'],
+          'ldflags': ['<@(e2b_static)', '-Wl,--gc-sections', '-Wl,-z,noexecstack'],
+          'ldflags!': ['-rdynamic'],
+          'configurations': {
+            'Asan': {
+              'cflags!': ['-fsanitize=address,undefined'],
+              'ldflags!': ['-fsanitize=address,undefined']
+            }
+          },
+          'conditions': [['e2b_werror==1', {'cflags': ['-Werror']}]]
+        }
+      ]
+    }]
   ]
 }

@@ -1,7 +1,7 @@
 'use strict';
 
-// The addon's build, one per configuration (Release, Debug, Asan; side by side in build/). It is made
-// again when a source, the build description, Node or a library changed, and when the file that was
+// The addon's build, and on Linux that of e2b-init beside it, one per configuration (Release, Debug,
+// Asan; side by side in build/). It is made again when a source, the build description, Node or a library changed, and when the file that was
 // built is gone or was replaced. make does only what is needed, so making it again is cheap.
 
 const crypto = require('node:crypto');
@@ -47,11 +47,19 @@ function addonFile(configuration, root = ROOT) {
   }
 }
 
-// What tells the built file from one that was cut short or replaced by hand; null without a file.
-function markOf(file) {
-  if (file === null) return null;
-  const { size, mtimeMs } = fs.statSync(file);
-  return `${size} ${mtimeMs}`;
+/** What a build leaves; names of files that are not there are in it too. */
+function builtFiles(configuration) {
+  const folder = path.join(ROOT, 'build', configuration);
+  const files = [addonFile(configuration) ?? path.join(folder, 'addon.node')];
+  return process.platform === 'linux' ? [...files, path.join(folder, 'e2b-init')] : files;
+}
+
+// What tells the built files from those that were cut short or replaced by hand; null when one is
+// missing.
+function markOf(files) {
+  const stats = files.map((file) => fs.statSync(file, { throwIfNoEntry: false }));
+  if (stats.includes(undefined)) return null;
+  return stats.map(({ size, mtimeMs }) => `${size} ${mtimeMs}`).join(' ');
 }
 
 function partOf(configuration) {
@@ -60,7 +68,7 @@ function partOf(configuration) {
 
 function isReady(state, configuration = 'Release') {
   const remembered = state.get(partOf(configuration));
-  const mark = remembered && markOf(addonFile(configuration));
+  const mark = remembered && markOf(builtFiles(configuration));
   return !!mark && remembered === `${keyOf(state.get('toolchain'))} ${mark}`;
 }
 
@@ -84,7 +92,7 @@ function make(state, configuration = 'Release') {
     state.forget(partOf(configuration));
     throw error;
   }
-  state.remember(partOf(configuration), `${key} ${markOf(addonFile(configuration))}`);
+  state.remember(partOf(configuration), `${key} ${markOf(builtFiles(configuration))}`);
 }
 
 function build(configuration) {
@@ -105,8 +113,8 @@ function build(configuration) {
   const jobs = `-j${Math.min(os.availableParallelism(), 8)}`;
   const args = ['-C', 'build', jobs, `BUILDTYPE=${configuration}`];
   runStep(`build-${configuration}`, which(env.MAKE || 'make'), args, { env });
-  if (addonFile(configuration) === null) {
-    throw new SetupError(`the build left no .node file in build/${configuration}`);
+  if (markOf(builtFiles(configuration)) === null) {
+    throw new SetupError(`the build left no addon, or no e2b-init, in build/${configuration}`);
   }
 }
 
