@@ -81,7 +81,7 @@ class LocalBackend {
     const unguard = guardExit((end) => this.#closeSync(end));
     const dismiss = isMainThread
       ? () => {}
-      : postGuardian(nonce, this.#state.persistent ? this.#state.run : this.#state.root);
+      : postGuardian(nonce, this.#state.persistent ? this.#state.live : this.#state.root);
     this.#unguard = () => {
       unguard();
       dismiss();

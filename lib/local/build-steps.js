@@ -17,7 +17,6 @@ const COPY_SCRIPT = `set -e
 staged=$(mktemp -d)
 trap 'rm -rf "$staged"' EXIT
 tar -x $COPY_TAR -f - -C "$staged"
-case "$COPY_TO" in /*) ;; *) COPY_TO="$PWD/$COPY_TO" ;; esac
 cd "$staged"
 shopt -s nullglob dotglob
 IFS=
@@ -70,15 +69,16 @@ async function copy([from, to, owner, mode], build) {
   if (path.posix.normalize(from).startsWith('..') || from.startsWith('/')) {
     throw new Error(`COPY: '${from}' leaves the build's directory`);
   }
+  const target = path.posix.resolve(directoryOf(build.image), to);
   const variables = {
     COPY_FROM: from,
-    COPY_TO: to,
+    COPY_TO: (await build.life.shellPath(target)) + (to.endsWith('/') ? '/' : ''),
     COPY_OWNER: owner || build.image.user,
     COPY_MODE: mode ?? '',
     COPY_TAR: (await isGzip(build.archive)) ? '-z' : '',
   };
   const input = fs.createReadStream(build.archive);
-  await execute(build, { cmd: COPY_SCRIPT, user: 'root', variables, input });
+  await execute(build, { cmd: COPY_SCRIPT, user: 'root', cwd: '/', variables, input });
 }
 
 async function env(args, { image }) {
@@ -92,10 +92,9 @@ async function env(args, { image }) {
 async function workdir([directory], build) {
   if (!directory) throw new Error('WORKDIR: no directory');
   const { image } = build;
-  const home = image.user === 'root' ? '/root' : `/home/${image.user}`;
-  const wanted = path.posix.resolve(image.workdir || home, directory);
-  const cmd = `[ -d "$DIRECTORY" ] || { mkdir -p "$DIRECTORY" && chown "$OWNER" "$DIRECTORY"; }`;
-  const variables = { DIRECTORY: wanted, OWNER: image.user };
+  const wanted = path.posix.resolve(directoryOf(image), directory);
+  const cmd = `[ -d "$DIRECTORY" ] || { mkdir -p "$DIRECTORY" && { chown "$OWNER" "$DIRECTORY" || echo "the owner stays as it is" >&2; }; }`;
+  const variables = { DIRECTORY: await build.life.shellPath(wanted), OWNER: image.user };
   await execute(build, { cmd, user: 'root', cwd: '/', variables });
   image.workdir = wanted;
 }
@@ -105,6 +104,10 @@ async function user([name], build) {
   const cmd = 'id -u "$NAME" >/dev/null 2>&1 || useradd --create-home --shell /bin/bash "$NAME"';
   await execute(build, { cmd, user: 'root', cwd: '/', variables: { NAME: name } });
   build.image.user = name;
+}
+
+function directoryOf({ user: name, workdir: directory }) {
+  return directory || (name === 'root' ? '/root' : `/home/${name}`);
 }
 
 async function execute({ life, image, say, abort }, { cmd, user: asUser, variables, ...options }) {

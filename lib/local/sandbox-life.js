@@ -76,6 +76,24 @@ class SandboxLife {
     await copyTree(this.#sandbox.upper, to);
   }
 
+  /**
+   * @param {string} layer  a copy of what it has written
+   * @returns {string[]} the layers of a template that is what it is now; without walls its files are
+   *   copies of all that lies below
+   */
+  stack(layer) {
+    return [layer];
+  }
+
+  /**
+   * @param {string} inside  an absolute path
+   * @returns {Promise<string>} the same for its commands, which see the host where there are no walls
+   * @throws {Error} where they must not write
+   */
+  shellPath(inside) {
+    return this.#sandbox.paths.toWritableHost(inside);
+  }
+
   /** Takes a directory for what it has written, before it is started. */
   async adopt(directory) {
     const { upper } = this.#sandbox;

@@ -1,4 +1,4 @@
-// The directory of one backend: what lives as long as it does (`run/`), and what outlives it when a
+// The directory of one backend: what lives as long as it does (`live-*/`), and what outlives it when a
 // place was named (`kept/`: layers of templates and snapshots, sandboxes that were paused to disk).
 // One backend at a time: a lock names its process so that no other process can be mistaken for it.
 'use strict';
@@ -9,6 +9,7 @@ const os = require('node:os');
 const path = require('node:path');
 
 const LOCK = 'lock';
+const LIVE = 'live-';
 
 class StateDirectory {
   #lock = null;
@@ -25,9 +26,15 @@ class StateDirectory {
     /** Its real path, since that is what processes see. */
     this.root = fs.realpathSync(made);
     if (this.persistent) this.#lock = takeLock(this.root);
-    /** Of the sandboxes that run: removed with the backend. */
-    this.run = path.join(this.root, 'run');
-    removeTreeSync(this.run); // of a backend that died
+    /** What goes with the backend. Each has its own: of a dead one something may still be writing. */
+    this.live = path.join(this.root, `${LIVE}${randomBytes(6).toString('hex')}`);
+    /** Of the sandboxes that run. */
+    this.run = path.join(this.live, 'run');
+    const left = fs.readdirSync(this.root).filter((name) => name.startsWith(LIVE));
+    /** When the leftovers of dead backends are gone. */
+    this.cleared = Promise.all(left.map((name) => removeTree(path.join(this.root, name)))).catch(
+      () => {}, // the next start tries again
+    );
     this.layers = path.join(this.root, 'kept', 'layers');
     this.paused = path.join(this.root, 'kept', 'sandboxes');
     for (const directory of [this.run, this.layers, this.paused]) {
@@ -80,14 +87,15 @@ class StateDirectory {
   /** Removes what does not outlive the backend, and gives the place free. */
   async close() {
     await this.#writes.catch(() => {});
+    await this.cleared;
     if (!this.persistent) return removeTree(this.root);
-    await removeTree(this.run);
+    await removeTree(this.live);
     return this.#leave();
   }
 
   /** The same for an exit listener. */
   closeSync() {
-    removeTreeSync(this.persistent ? this.run : this.root);
+    removeTreeSync(this.persistent ? this.live : this.root);
     this.#leave();
   }
 

@@ -156,7 +156,7 @@ class TemplateBuilds {
       step = FINALIZE_STEP;
       const say = (message, level) => tell(message, { level, step });
       await sandbox.life.startCommand(say, image);
-      const layers = [await this.#keep(sandbox, build), ...base.layers];
+      const layers = sandbox.life.stack(await this.#keep(sandbox, build));
       const { cpuCount, memoryMB } = build;
       this.#templates.finish(build, { ...image, layers, root: base.root, cpuCount, memoryMB });
       this.#templates.tag(entry, job.tags.length > 0 ? job.tags : [DEFAULT_TAG], build.buildId);

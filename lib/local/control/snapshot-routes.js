@@ -57,7 +57,7 @@ async function create(context, call) {
     await removeTree(layer);
     throw error;
   }
-  templates.finish(build, { layers: [layer, ...sandbox.template.layers] });
+  templates.finish(build, { layers: sandbox.life.stack(layer) });
   templates.tag(entry, [wanted?.tag ?? DEFAULT_TAG], build.buildId);
   await templates.save();
   return json(201, snapshotInfo(entry, wanted?.tag ?? DEFAULT_TAG));

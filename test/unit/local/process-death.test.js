@@ -21,6 +21,11 @@ const LEAVE_DAEMONS = [
   'setsid sh -c "env -i sleep 1000 & wait" >/dev/null 2>&1 &',
 ].join('\n');
 
+/** What a backend has in its state directory as long as it lives. */
+function liveIn(stateDir) {
+  return fs.readdirSync(stateDir).filter((name) => name.startsWith('live-'));
+}
+
 /** The pids of all processes that carry a sandbox's id in their environment. */
 function pidsOf(sandboxId) {
   return fs
@@ -175,7 +180,7 @@ describe('a process that ends without closing its backend', () => {
     const [{ url, env }] = await once(child, 'message');
     const client = new Client({ url, env });
     const sandbox = await client.create();
-    expect(fs.readdirSync(path.join(stateDir, 'run'))).toContain(sandbox.id);
+    expect(liveIn(stateDir)).toHaveLength(1);
     return { child, pids: await leaveDaemons(client, sandbox) };
   }
 
@@ -222,8 +227,7 @@ describe('a backend in a worker thread, where no end is heard', () => {
         once(child, 'exit'),
       ]);
       expect([code, signal]).toEqual(end.startsWith('SIG') ? [null, end] : [0, null]);
-      const run = path.join(stateDir, 'run');
-      await waitFor(() => !isAlive(Number(pid)) && !fs.existsSync(run));
+      await waitFor(() => !isAlive(Number(pid)) && liveIn(stateDir).length === 0);
       fs.rmSync(stateDir, { recursive: true });
     },
   );
