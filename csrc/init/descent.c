@@ -40,8 +40,9 @@ static size_t place_of(const search_t *search, pid_t pid) {
     return at;
 }
 
+/* The first process of a machine has a parent of number 0. */
 static bool belongs(const search_t *search, pid_t pid) {
-    return search->family[place_of(search, pid)] == pid;
+    return pid > 0 && search->family[place_of(search, pid)] == pid;
 }
 
 static int grow(search_t *search) {
