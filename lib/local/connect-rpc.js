@@ -39,11 +39,6 @@ class RpcError extends Error {
   }
 }
 
-/** @returns {import('./answer').Answer} the answer of a successful unary call */
-function unaryAnswer(message) {
-  return raw(200, JSON.stringify(message), { 'content-type': UNARY_TYPE });
-}
-
 /** @returns {import('./answer').Answer} the answer of a failed unary call */
 function unaryError({ code, message }) {
   return raw(STATUS_OF_CODE[code], JSON.stringify({ code, message }), {
@@ -58,8 +53,8 @@ function endEnvelope(error) {
 }
 
 /** @returns {import('./answer').Answer} a stream that fails before its first message: still 200 */
-function streamError(error) {
-  return raw(200, endEnvelope(error), { 'content-type': STREAM_TYPE });
+function streamError(error, contentType = STREAM_TYPE) {
+  return raw(200, endEnvelope(error), { 'content-type': contentType });
 }
 
 /** @throws {RpcError} invalid_argument unless the text is a JSON object */
@@ -76,8 +71,8 @@ function parseMessage(text) {
   return message;
 }
 
-/** @returns {object} the one message of a server-stream request */
-function parseStreamRequest(body) {
+/** @returns {{ compressed: boolean, payload: Buffer }} the one envelope of a server-stream request */
+function streamRequestEnvelope(body) {
   let envelopes;
   try {
     envelopes = decodeEnvelopes(body);
@@ -90,10 +85,8 @@ function parseStreamRequest(body) {
       `unary request has ${envelopes.length === 0 ? 'zero messages' : 'multiple messages'}`,
     );
   }
-  if (envelopes[0].flags & FLAG_COMPRESSED) {
-    throw new RpcError('internal', 'compressed envelope without a Connect-Content-Encoding header');
-  }
-  return parseMessage(envelopes[0].payload.toString());
+  const [{ flags, payload }] = envelopes;
+  return { compressed: (flags & FLAG_COMPRESSED) !== 0, payload };
 }
 
 /**
@@ -115,9 +108,8 @@ module.exports = {
   UNARY_TYPE,
   endEnvelope,
   parseMessage,
-  parseStreamRequest,
   parseTimeoutMs,
   streamError,
-  unaryAnswer,
+  streamRequestEnvelope,
   unaryError,
 };

@@ -3,10 +3,11 @@
 'use strict';
 
 const { HttpError, errorJson, json, noContent } = require('./answer');
-const rpc = require('./connect-rpc');
+const { RpcError } = require('./connect-rpc');
 const { FilesystemService } = require('./filesystem-service');
 const { download, upload } = require('./files-routes');
 const { toEnvdMetrics } = require('./metrics');
+const { callRpc } = require('./rpc-call');
 const { PathError } = require('./sandbox-paths');
 const { safeEqual } = require('./signature');
 
@@ -35,7 +36,7 @@ const RPC_METHODS = {
   '/process.Process/SendInput': { op: 'input', run: processCall('sendInput') },
   '/process.Process/CloseStdin': { op: 'closeStdin', run: processCall('closeStdin') },
   '/process.Process/SendSignal': { op: 'signal', run: processCall('sendSignal') },
-  '/process.Process/StreamInput': { op: 'streamInput', stream: true },
+  '/process.Process/StreamInput': { op: 'streamInput', stream: 'client' },
   '/process.Process/Update': { op: 'update' },
   '/filesystem.Filesystem/Stat': { op: 'files.stat', run: filesystemCall('stat') },
   '/filesystem.Filesystem/ListDir': { op: 'files.list', run: filesystemCall('listDir') },
@@ -67,8 +68,9 @@ const REST_ROUTES = {
 function routeEnvd(method, path) {
   const rpcMethod = Object.hasOwn(RPC_METHODS, path) ? RPC_METHODS[path] : null;
   if (rpcMethod) {
-    const handle = (call) => callRpc(rpcMethod, path, call);
-    return { op: rpcMethod.op, maxBodyBytes: RPC_BODY_BYTES, handle };
+    const handle = (call) => rpcAnswer(rpcMethod, path, call);
+    const streamsBody = rpcMethod.stream === 'client';
+    return { op: rpcMethod.op, maxBodyBytes: RPC_BODY_BYTES, streamsBody, handle };
   }
   if (HOST_SIDE.includes(path)) return { op: 'hostSide', handle: () => hostSideOnly(path) };
   const key = `${method === 'HEAD' ? 'GET' : method} ${path}`;
@@ -83,44 +85,19 @@ function routeEnvd(method, path) {
   return { op: 'unknown', handle: () => errorJson(404, `no route ${method} ${path} in envd`) };
 }
 
-async function callRpc(method, path, call) {
-  const { headers } = call;
-  const [type, wanted] = [
-    headers['content-type'] ?? '',
-    method.stream ? rpc.STREAM_TYPE : rpc.UNARY_TYPE,
-  ];
-  if (call.method !== 'POST')
-    return { status: 405, headers: { allow: 'POST', 'content-length': 0 } };
-  if (type.split(';')[0].trim().toLowerCase() !== wanted) {
-    return { status: 415, headers: { 'accept-post': wanted, 'content-length': 0 } };
-  }
+async function rpcAnswer(method, path, call) {
   assertToken(call);
-  try {
-    const version = headers['connect-protocol-version'] ?? '1';
-    if (version !== '1') {
-      throw new rpc.RpcError(
-        'invalid_argument',
-        `connect-protocol-version must be "1": got "${version}"`,
-      );
-    }
+  const user = basicUser(call.headers.authorization);
+  const run = (message, caller) => {
     if (!method.run) {
-      throw new rpc.RpcError(
-        'unimplemented',
-        `${path} is not in this version of the local backend`,
-      );
+      const text = `${path} is not in this version of the local backend`;
+      throw new RpcError('unimplemented', text);
     }
-    const user = basicUser(headers.authorization);
     call.sandbox.paths.homeOf(user);
-    if (method.stream) {
-      const stream = await method.run(rpc.parseStreamRequest(call.body), { ...call, user });
-      return { status: 200, stream };
-    }
-    const message = rpc.parseMessage(call.body.toString());
-    return rpc.unaryAnswer(await method.run(message, { ...call, user }));
-  } catch (error) {
-    if (!(error instanceof rpc.RpcError || error instanceof PathError)) throw error;
-    return method.stream ? rpc.streamError(error) : rpc.unaryError(error);
-  }
+    return method.run(message, caller);
+  };
+  const isTold = (error) => error instanceof PathError;
+  return callRpc({ ...method, run }, path, { ...call, user }, isTold);
 }
 
 async function envdMetrics({ sandbox, metrics }) {

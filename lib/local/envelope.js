@@ -1,5 +1,5 @@
 // Connect's stream framing: one byte of flags, four bytes of length (big endian), then the payload.
-// Pure functions on buffers; must not know what the payloads mean.
+// Functions on buffers; must not know what the payloads mean.
 'use strict';
 
 const HEADER_BYTES = 5;
@@ -40,4 +40,33 @@ function decodeEnvelopes(body) {
   return envelopes;
 }
 
-module.exports = { FLAG_COMPRESSED, FLAG_END, HEADER_BYTES, decodeEnvelopes, encodeEnvelope };
+/**
+ * Splits a body into its envelopes while it comes.
+ * @param {AsyncIterable<Buffer>} source
+ * @param {number} maxBytes  of one payload
+ * @param {(chunk: Buffer) => void} [onChunk]  is shown the body as it comes
+ * @returns {AsyncGenerator<{ compressed: boolean, payload: Buffer }>}
+ * @throws {RangeError} when the body ends inside an envelope, or one is too long
+ */
+async function* decodeEnvelopeStream(source, maxBytes, onChunk = () => {}) {
+  let held = Buffer.alloc(0);
+  for await (const chunk of source) {
+    onChunk(chunk);
+    held = held.length === 0 ? chunk : Buffer.concat([held, chunk]);
+    while (held.length >= HEADER_BYTES) {
+      const length = held.readUInt32BE(1);
+      if (length > maxBytes) throw new RangeError(`an envelope of ${length} bytes`);
+      const end = HEADER_BYTES + length;
+      if (held.length < end) break;
+      const compressed = (held[0] & FLAG_COMPRESSED) !== 0;
+      yield { compressed, payload: held.subarray(HEADER_BYTES, end) };
+      held = held.subarray(end);
+    }
+  }
+  if (held.length > 0) throw new RangeError('the body ends inside an envelope');
+}
+
+module.exports = {
+  ...{ FLAG_COMPRESSED, FLAG_END, HEADER_BYTES },
+  ...{ decodeEnvelopeStream, decodeEnvelopes, encodeEnvelope },
+};

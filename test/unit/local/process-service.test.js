@@ -323,7 +323,10 @@ test('the user of a call is user or root, and nobody else', async () => {
 
 test('a wrong content type is a 415, a wrong method a 405', async () => {
   const answer = await client.unary(sandbox, START, {});
-  expect([answer.status, answer.headers['accept-post']]).toEqual([415, 'application/connect+json']);
+  expect([answer.status, answer.headers['accept-post']]).toEqual([
+    415,
+    'application/connect+json, application/connect+proto',
+  ]);
   expect((await client.envd(sandbox, 'GET', START)).status).toBe(405);
 });
 
