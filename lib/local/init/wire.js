@@ -52,7 +52,8 @@ class FrameWriter {
   }
 
   u32(value) {
-    writeU32(this.#data, value, this.#room(4));
+    const at = this.#room(4);
+    writeU32(this.#data, value, at);
     return this;
   }
 
