@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "pid1.h"
+#include "program.h"
 
 static pid1_t pid1;
 static told_t told;
@@ -56,8 +57,8 @@ TEST("megabytes go through a program and come back as they were") {
     static char piece[PIECE];
     feed_t feed = {.window = WIRE_WINDOW};
     begin();
-    pid1_shell(&pid1, 1, WIRE_SPAWN_STDIN, "exec cat");
-    pid1_started(&pid1, 1);
+    program_shell(&pid1.far, 1, WIRE_SPAWN_STDIN, "exec cat");
+    program_started(&pid1.far, 1);
     while (!feed.done) {
         size_t len = ALL - feed.sent < PIECE ? ALL - feed.sent : PIECE;
         if (feed.sent < ALL && feed.window >= len) {
@@ -80,27 +81,27 @@ TEST("megabytes go through a program and come back as they were") {
 TEST("input that a program does not take waits, within the window, and holds up nobody") {
     static const char block[32 * 1024];
     begin();
-    pid1_shell(&pid1, 1, WIRE_SPAWN_STDIN, "read line; wc -c");
-    pid1_started(&pid1, 1);
+    program_shell(&pid1.far, 1, WIRE_SPAWN_STDIN, "read line; wc -c");
+    program_started(&pid1.far, 1);
     far_data(&pid1.far, WIRE_STDIN, 1, "", 0);
     for (size_t sent = 0; sent < WIRE_WINDOW; sent += sizeof block)
         far_data(&pid1.far, WIRE_STDIN, 1, block, sizeof block);
     far_tell(&pid1.far, WIRE_END, WIRE_STDIN, 1);
-    pid1_shell(&pid1, 2, 0, "echo other");
-    pid1_listen(&pid1, 2, &told); /* what stream 1 says meanwhile is credit */
+    program_shell(&pid1.far, 2, 0, "echo other");
+    program_listen(&pid1.far, 2, &told); /* what stream 1 says meanwhile is credit */
     CHECK_STR(told.text[WIRE_STDOUT], "other\n");
-    pid1_signal(&pid1, 1, SIGKILL);
+    program_signal(&pid1.far, 1, SIGKILL);
     memset(&told, 0, sizeof told);
-    pid1_listen(&pid1, 1, &told);
+    program_listen(&pid1.far, 1, &told);
     CHECK_INT(told.signal, SIGKILL);
     finish();
 }
 
 TEST("without stdin there is nothing to read, and what is sent is thrown away") {
     begin();
-    pid1_shell(&pid1, 1, 0, "cat; echo end; exec sleep 1000");
-    pid1_started(&pid1, 1);
-    pid1_listen_for(&pid1, 1, &told, WIRE_STDOUT, "end\n");
+    program_shell(&pid1.far, 1, 0, "cat; echo end; exec sleep 1000");
+    program_started(&pid1.far, 1);
+    program_listen_for(&pid1.far, 1, &told, WIRE_STDOUT, "end\n");
     CHECK_STR(told.text[WIRE_STDOUT], "end\n");
     static const char block[WIRE_MAX_DATA];
     far_data(&pid1.far, WIRE_STDIN, 1, block, sizeof block);
@@ -112,8 +113,8 @@ TEST("a program that closes its input is told of, and more for it is thrown away
     static const char block[WIRE_MAX_DATA];
     feed_t feed = {.window = WIRE_WINDOW};
     begin();
-    pid1_shell(&pid1, 1, WIRE_SPAWN_STDIN, "exec <&-; exec sleep 1000");
-    pid1_started(&pid1, 1);
+    program_shell(&pid1.far, 1, WIRE_SPAWN_STDIN, "exec <&-; exec sleep 1000");
+    program_started(&pid1.far, 1);
     while (!feed.input_ended) {
         wire_frame_t frame = far_next(&pid1.far);
         take(&feed, &frame);
@@ -129,10 +130,10 @@ TEST("what a dead program left unread is credited") {
     static const char block[WIRE_MAX_DATA];
     feed_t feed = {.window = 0};
     begin();
-    pid1_shell(&pid1, 1, WIRE_SPAWN_STDIN, "sleep 1000 </dev/null & exec sleep 1000");
-    pid1_started(&pid1, 1);
+    program_shell(&pid1.far, 1, WIRE_SPAWN_STDIN, "sleep 1000 </dev/null & exec sleep 1000");
+    program_started(&pid1.far, 1);
     for (int i = 0; i < 4; i++) far_data(&pid1.far, WIRE_STDIN, 1, block, sizeof block);
-    pid1_signal(&pid1, 1, SIGKILL);
+    program_signal(&pid1.far, 1, SIGKILL);
     while (feed.window < WIRE_WINDOW) { /* the pipe held some of it, or not yet */
         wire_frame_t frame = far_next(&pid1.far);
         take(&feed, &frame);
@@ -143,17 +144,17 @@ TEST("what a dead program left unread is credited") {
 
 TEST("an output flood stops at its window, loses nothing, and goes on with credit") {
     begin();
-    pid1_shell(&pid1, 1, 0, "exec seq 1 200000");
-    pid1_started(&pid1, 1);
+    program_shell(&pid1.far, 1, 0, "exec seq 1 200000");
+    program_started(&pid1.far, 1);
     size_t got = 0;
     while (got < WIRE_WINDOW) got += far_expect(&pid1.far, WIRE_DATA, 1).len;
     CHECK_INT(got, WIRE_WINDOW);
-    pid1_run(&pid1, "echo neighbour", &told);
+    program_run(&pid1.far, "echo neighbour", &told);
     CHECK_STR(told.text[WIRE_STDOUT], "neighbour\n");
     CHECK(!far_waits(&pid1.far, 0));
     far_credit(&pid1.far, 1, WIRE_WINDOW);
     memset(&told, 0, sizeof told);
-    pid1_listen(&pid1, 1, &told);
+    program_listen(&pid1.far, 1, &told);
     CHECK_INT(got + told.len[WIRE_STDOUT], 1288895);
     CHECK_INT(told.status, 0);
     finish();
@@ -161,27 +162,27 @@ TEST("an output flood stops at its window, loses nothing, and goes on with credi
 
 TEST("a killed flood is done once what it had written is read") {
     begin();
-    pid1_shell(&pid1, 1, 0, "exec yes");
-    pid1_started(&pid1, 1);
+    program_shell(&pid1.far, 1, 0, "exec yes");
+    program_started(&pid1.far, 1);
     size_t got = 0;
     while (got < WIRE_WINDOW) got += far_expect(&pid1.far, WIRE_DATA, 1).len;
-    pid1_signal(&pid1, 1, SIGKILL);
+    program_signal(&pid1.far, 1, SIGKILL);
     far_expect(&pid1.far, WIRE_EXITED, 1);
     CHECK(!far_waits(&pid1.far, 0));
     far_credit(&pid1.far, 1, WIRE_WINDOW);
-    pid1_listen(&pid1, 1, &told);
+    program_listen(&pid1.far, 1, &told);
     CHECK(told.ended[WIRE_STDOUT] && told.ended[WIRE_STDERR]);
     finish();
 }
 
 TEST("a channel that a program closes ends, and the other goes on") {
     begin();
-    pid1_shell(&pid1, 1, WIRE_SPAWN_STDIN, "exec >&-; read x; echo more >&2");
-    pid1_started(&pid1, 1);
+    program_shell(&pid1.far, 1, WIRE_SPAWN_STDIN, "exec >&-; read x; echo more >&2");
+    program_started(&pid1.far, 1);
     wire_frame_t frame = far_expect(&pid1.far, WIRE_END, 1);
     CHECK_INT(frame.channel, WIRE_STDOUT);
     far_data(&pid1.far, WIRE_STDIN, 1, "\n", 1);
-    pid1_listen(&pid1, 1, &told);
+    program_listen(&pid1.far, 1, &told);
     CHECK_STR(told.text[WIRE_STDERR], "more\n");
     finish();
 }
@@ -190,8 +191,8 @@ TEST("a channel that a program closes ends, and the other goes on") {
 
 static void start_terminal(const char *line) {
     begin();
-    pid1_shell(&pid1, 1, WIRE_SPAWN_PTY, line);
-    pid1_started(&pid1, 1);
+    program_shell(&pid1.far, 1, WIRE_SPAWN_PTY, line);
+    program_started(&pid1.far, 1);
 }
 
 static void type(const char *text) {
@@ -201,7 +202,7 @@ static void type(const char *text) {
 TEST("a terminal is all three of a program's stdio, and its own, of the size that was asked for") {
     start_terminal(
         "tty; tty <&2; [ -t 1 ] && stty size; ps -o tty= -p $$; : >/dev/tty && echo own");
-    pid1_listen(&pid1, 1, &told);
+    program_listen(&pid1.far, 1, &told);
     const char *first = told.text[WIRE_PTY], *second = strchr(first, '\n');
     CHECK(strncmp(first, "/dev/pts/", 9) == 0 && second != NULL);
     CHECK(strncmp(first, second + 1, (size_t)(second - first)) == 0);
@@ -214,28 +215,28 @@ TEST("a terminal is all three of a program's stdio, and its own, of the size tha
 TEST("what is typed is echoed and read, and a line's end is the terminal's") {
     start_terminal("read a b; echo \"<$a|$b>\"");
     type("one two\r");
-    pid1_listen(&pid1, 1, &told);
+    program_listen(&pid1.far, 1, &told);
     CHECK_STR(told.text[WIRE_PTY], "one two\r\n<one|two>\r\n");
     finish();
 }
 
 TEST("another size is seen, and told by SIGWINCH") {
     start_terminal("trap 'stty size; exit' WINCH; echo ready; while :; do sleep 0.01; done");
-    pid1_listen_for(&pid1, 1, &told, WIRE_PTY, "ready");
+    program_listen_for(&pid1.far, 1, &told, WIRE_PTY, "ready");
     far_begin(&pid1.far, WIRE_RESIZE, 0, 1);
     wire_put_u32(&pid1.far.writer, 132);
     wire_put_u32(&pid1.far.writer, 43);
     far_send(&pid1.far);
-    pid1_listen(&pid1, 1, &told);
+    program_listen(&pid1.far, 1, &told);
     CHECK(strstr(told.text[WIRE_PTY], "43 132\r\n") != NULL);
     finish();
 }
 
 TEST("control-C interrupts, and control-D ends the input") {
     start_terminal("trap 'echo caught; exit' INT; echo ready; while :; do sleep 0.01; done");
-    pid1_listen_for(&pid1, 1, &told, WIRE_PTY, "ready");
+    program_listen_for(&pid1.far, 1, &told, WIRE_PTY, "ready");
     type("\003");
-    pid1_listen(&pid1, 1, &told);
+    program_listen(&pid1.far, 1, &told);
     CHECK(strstr(told.text[WIRE_PTY], "^Ccaught") != NULL);
     finish();
 
@@ -243,7 +244,7 @@ TEST("control-C interrupts, and control-D ends the input") {
     start_terminal("cat; echo over");
     far_tell(&pid1.far, WIRE_END, WIRE_PTY, 1); /* is none of a terminal's */
     type("line\r\004");
-    pid1_listen(&pid1, 1, &told);
+    program_listen(&pid1.far, 1, &told);
     CHECK_STR(told.text[WIRE_PTY], "line\r\nline\r\nover\r\n");
     finish();
 }
@@ -267,7 +268,7 @@ TEST("a terminal's flood comes whole, in small frames") {
 
 TEST("a program that has ended hangs up its terminal's others") {
     start_terminal("sleep 1000 & exit 0");
-    pid1_listen(&pid1, 1, &told);
+    program_listen(&pid1.far, 1, &told);
     CHECK(told.exited && told.ended[WIRE_PTY]);
     finish();
 }

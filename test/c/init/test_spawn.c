@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "pid1.h"
+#include "program.h"
 
 #define LINE_FOR_STATUS "grep -E '^(SigBlk|SigIgn)' /proc/self/status"
 
@@ -26,7 +27,7 @@ static void finish(void) {
 }
 
 static int spawn_error(const order_t *order) {
-    pid1_spawn(&pid1, 1, order);
+    program_spawn(&pid1.far, 1, order);
     return far_expect_failed(&pid1.far, 1);
 }
 
@@ -38,9 +39,9 @@ static bool is_gone(void *context) {
 
 TEST("a program's output goes to its channels, then it ends, and is done") {
     begin();
-    pid1_shell(&pid1, 1, 0, "echo out; echo err >&2; exit 3");
-    CHECK(pid1_started(&pid1, 1) > 1);
-    pid1_listen(&pid1, 1, &told);
+    program_shell(&pid1.far, 1, 0, "echo out; echo err >&2; exit 3");
+    CHECK(program_started(&pid1.far, 1) > 1);
+    program_listen(&pid1.far, 1, &told);
     CHECK_STR(told.text[WIRE_STDOUT], "out\n");
     CHECK_STR(told.text[WIRE_STDERR], "err\n");
     CHECK(told.ended[WIRE_STDOUT] && told.ended[WIRE_STDERR] && told.exited);
@@ -54,9 +55,9 @@ TEST("arguments arrive as they are, and nothing but the environment that was giv
     const char *const args[] = {"sh",         "-c", "env; printf '<%s>' \"$@\"", "name", "", "a b",
                                 "*\n\t'\"$x", NULL};
     const char *const env[] = {"PWD=/", "A=1 2", "PATH=/usr/bin:/bin", "_=/usr/bin/env", NULL};
-    pid1_spawn(&pid1, 1, &(order_t){.args = args, .env = env, .cwd = "/"});
-    pid1_started(&pid1, 1);
-    pid1_listen(&pid1, 1, &told);
+    program_spawn(&pid1.far, 1, &(order_t){.args = args, .env = env, .cwd = "/"});
+    program_started(&pid1.far, 1);
+    program_listen(&pid1.far, 1, &told);
     CHECK(strstr(told.text[1], "A=1 2\n") != NULL && strstr(told.text[1], "PATH=/usr/bin") != NULL);
     CHECK(strstr(told.text[1], "HOME") == NULL);
     CHECK(strstr(told.text[1], "<><a b><*\n\t'\"$x>") != NULL);
@@ -66,10 +67,10 @@ TEST("arguments arrive as they are, and nothing but the environment that was giv
 TEST("a program begins alone in its session, with no signal blocked or ignored, and goes first") {
     signal(SIGHUP, SIG_IGN); /* as under nohup */
     begin();
-    pid1_run(&pid1,
-             "ps -o pid=,sid=,tty= -p $$; echo $$; " LINE_FOR_STATUS "; umask; "
-             "cat /proc/self/oom_score_adj",
-             &told);
+    program_run(&pid1.far,
+                "ps -o pid=,sid=,tty= -p $$; echo $$; " LINE_FOR_STATUS "; umask; "
+                "cat /proc/self/oom_score_adj",
+                &told);
     signal(SIGHUP, SIG_DFL);
     int pid, session, self;
     char tty[16];
@@ -83,9 +84,9 @@ TEST("a program begins alone in its session, with no signal blocked or ignored, 
 
 TEST("a program has its stdio and no other descriptor") {
     begin();
-    pid1_shell(&pid1, 1, WIRE_SPAWN_STDIN, "exec cat"); /* others are open meanwhile */
-    pid1_started(&pid1, 1);
-    pid1_run(&pid1, "ls /proc/$$/fd; readlink /proc/$$/fd/0", &told);
+    program_shell(&pid1.far, 1, WIRE_SPAWN_STDIN, "exec cat"); /* others are open meanwhile */
+    program_started(&pid1.far, 1);
+    program_run(&pid1.far, "ls /proc/$$/fd; readlink /proc/$$/fd/0", &told);
     CHECK_STR(told.text[1], "0\n1\n2\n/dev/null\n");
     finish();
 }
@@ -94,12 +95,12 @@ TEST("it is where it shall be, and the home is the sandbox's") {
     begin();
     char home[160];
     snprintf(home, sizeof home, "%s/upper/home/user\n", pid1.directory);
-    pid1_run(&pid1, "pwd -P", &told);
+    program_run(&pid1.far, "pwd -P", &told);
     CHECK_STR(told.text[1], home);
     const char *const args[] = {"pwd", NULL};
     memset(&told, 0, sizeof told);
-    pid1_spawn(&pid1, 1, &(order_t){.args = args, .cwd = "/usr", .user = "root"});
-    pid1_listen(&pid1, 1, &told);
+    program_spawn(&pid1.far, 1, &(order_t){.args = args, .cwd = "/usr", .user = "root"});
+    program_listen(&pid1.far, 1, &told);
     CHECK_STR(told.text[1], "/usr\n");
     finish();
 }
@@ -116,7 +117,7 @@ TEST("a program that cannot be started is said by the kernel's number") {
     CHECK_INT(spawn_error(&(order_t){.args = good, .cwd = "/no/such"}), ENOENT);
     CHECK_INT(spawn_error(&(order_t){.args = good, .cwd = "/etc/passwd"}), ENOTDIR);
     CHECK_INT(spawn_error(&(order_t){.args = good, .user = "nobody-here"}), ESRCH);
-    pid1_run(&pid1, "echo well", &told);
+    program_run(&pid1.far, "echo well", &told);
     CHECK_STR(told.text[1], "well\n");
     finish();
 }
@@ -135,23 +136,23 @@ TEST("the PATH is the program's own: its order, its gaps, and what cannot be exe
     const char *const env[] = {path, NULL}, *const gap[] = {"PATH=/no/such::/bin", NULL};
     CHECK_INT(spawn_error(&(order_t){.args = args, .env = env}), EACCES);
     CHECK_INT(chmod(file, 0755), 0);
-    pid1_spawn(&pid1, 1, &(order_t){.args = args, .env = env});
-    pid1_listen(&pid1, 1, &told);
+    program_spawn(&pid1.far, 1, &(order_t){.args = args, .env = env});
+    program_listen(&pid1.far, 1, &told);
     CHECK_STR(told.text[1], "mine\n");
     memset(&told, 0, sizeof told);
-    pid1_spawn(&pid1, 1, &(order_t){.args = args, .env = gap}); /* the gap is where it is */
-    pid1_listen(&pid1, 1, &told);
+    program_spawn(&pid1.far, 1, &(order_t){.args = args, .env = gap}); /* the gap is where it is */
+    program_listen(&pid1.far, 1, &told);
     CHECK_STR(told.text[1], "mine\n");
     finish();
 }
 
 TEST("a signal goes to the one process, and is told") {
     begin();
-    pid1_shell(&pid1, 1, 0, "sleep 1000 & echo $!; wait");
-    pid1_started(&pid1, 1);
-    pid1_listen_for(&pid1, 1, &told, WIRE_STDOUT, "\n");
+    program_shell(&pid1.far, 1, 0, "sleep 1000 & echo $!; wait");
+    program_started(&pid1.far, 1);
+    program_listen_for(&pid1.far, 1, &told, WIRE_STDOUT, "\n");
     pid_t sleeper = atoi(told.text[WIRE_STDOUT]);
-    pid1_signal(&pid1, 1, SIGTERM);
+    program_signal(&pid1.far, 1, SIGTERM);
     while (!told.exited) {
         wire_frame_t frame = far_expect(&pid1.far, WIRE_EXITED, 1);
         wire_reader_t reader = wire_read(&frame);
@@ -161,31 +162,31 @@ TEST("a signal goes to the one process, and is told") {
     }
     /* It holds the pipes: told is the exit, and not the end of the output. */
     told_t other;
-    pid1_run(&pid1, "true", &other);
+    program_run(&pid1.far, "true", &other);
     CHECK(!far_waits(&pid1.far, 0));
     CHECK_INT(kill(sleeper, SIGKILL), 0);
-    pid1_listen(&pid1, 1, &told);
+    program_listen(&pid1.far, 1, &told);
     CHECK(told.ended[WIRE_STDOUT] && told.ended[WIRE_STDERR]);
     finish();
 }
 
 TEST("a signal to one that has ended, or with no number of a signal, hits nobody") {
     begin();
-    pid1_shell(&pid1, 1, 0, "exec sleep 1000 &");
-    pid_t gone = pid1_started(&pid1, 1);
+    program_shell(&pid1.far, 1, 0, "exec sleep 1000 &");
+    pid_t gone = program_started(&pid1.far, 1);
     CHECK(pid1_until(is_gone, &gone));
-    pid1_signal(&pid1, 1, SIGKILL);
-    pid1_run(&pid1, "echo fine", &told);
+    program_signal(&pid1.far, 1, SIGKILL);
+    program_run(&pid1.far, "echo fine", &told);
     CHECK_STR(told.text[1], "fine\n");
-    pid1_signal(&pid1, 1, 4096);
+    program_signal(&pid1.far, 1, 4096);
     far_expect(&pid1.far, WIRE_LOG, 0);
     finish();
 }
 
 TEST("orphans and cancelled programs are waited for, and those run on") {
     begin();
-    pid1_shell(&pid1, 1, WIRE_SPAWN_STDIN, "read line; exec sleep 1000 <&- >&- 2>&-");
-    pid_t pid = pid1_started(&pid1, 1);
+    program_shell(&pid1.far, 1, WIRE_SPAWN_STDIN, "read line; exec sleep 1000 <&- >&- 2>&-");
+    pid_t pid = program_started(&pid1.far, 1);
     far_data(&pid1.far, WIRE_STDIN, 1, "go\n", 3);
     far_tell(&pid1.far, WIRE_CANCEL, 0, 1);
     far_expect(&pid1.far, WIRE_DONE, 1);
@@ -193,7 +194,7 @@ TEST("orphans and cancelled programs are waited for, and those run on") {
     CHECK_INT(kill(pid, SIGKILL), 0);
     CHECK(pid1_until(is_gone, &pid));
 
-    pid1_run(&pid1, "setsid sleep 1000 >&- 2>&- & echo $!", &told);
+    program_run(&pid1.far, "setsid sleep 1000 >&- 2>&- & echo $!", &told);
     pid = atoi(told.text[WIRE_STDOUT]);
     CHECK_INT(kill(pid, SIGKILL), 0);
     CHECK(pid1_until(is_gone, &pid));
@@ -206,7 +207,7 @@ TEST("five hundred programs at once all end, and leave no zombie") {
     static const char *const args[] = {"true", NULL};
     static bool exited[ALL + 1];
     memset(exited, 0, sizeof exited);
-    for (uint32_t i = 1; i <= ALL; i++) pid1_spawn(&pid1, i, &(order_t){.args = args});
+    for (uint32_t i = 1; i <= ALL; i++) program_spawn(&pid1.far, i, &(order_t){.args = args});
     for (size_t done = 0; done < ALL;) {
         wire_frame_t frame = far_next(&pid1.far);
         if (frame.type == WIRE_EXITED) exited[frame.stream] = true;
@@ -216,15 +217,15 @@ TEST("five hundred programs at once all end, and leave no zombie") {
     }
     char line[100];
     snprintf(line, sizeof line, "cat /proc/%d/task/%d/children | wc -w", pid1.pid, pid1.pid);
-    pid1_run(&pid1, line, &told);
+    program_run(&pid1.far, line, &told);
     CHECK_STR(told.text[1], "1\n");
     finish();
 }
 
 TEST("when the backend is gone, pid 1 ends") {
     begin();
-    pid1_shell(&pid1, 1, 0, "exec sleep 1000");
-    pid1_started(&pid1, 1);
+    program_shell(&pid1.far, 1, 0, "exec sleep 1000");
+    program_started(&pid1.far, 1);
     finish();
 }
 
@@ -234,7 +235,7 @@ static void without_memory(bool alone) {
     for (long n = 0; failed > 0; n++) {
         CHECK(n < 200);
         pid1_start_without_memory(&pid1, n, alone);
-        pid1_shell(&pid1, 1, WIRE_SPAWN_STDIN, "exec cat");
+        program_shell(&pid1.far, 1, WIRE_SPAWN_STDIN, "exec cat");
         char block[3000] = {0};
         for (int i = 0; i < 80; i++) far_data(&pid1.far, WIRE_STDIN, 1, block, sizeof block);
         far_tell(&pid1.far, WIRE_END, WIRE_STDIN, 1);
