@@ -127,6 +127,8 @@ static long parent_of(long process) {
 /* Inside of walls everybody in /proc is. Without them: who descends from this process, which all
  * that are left alone come back to. */
 static bool is_of_sandbox(const listener_search_t *search) {
+    /* What this process holds is nobody's program's. */
+    if (search->process == (long)getpid()) return false;
     if (search->sandbox->rung != RUNG_NONE) return true;
     long process = search->process;
     for (int i = 0; i < MOST_ANCESTORS && process > 1; i++) {

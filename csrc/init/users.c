@@ -43,51 +43,66 @@ static void forget(table_file_t *file) {
     *file = (table_file_t){0};
 }
 
-/* All of an open file, with room for a NUL. NULL: it cannot be had. Given. */
-static char *read_text(int fd, size_t size, size_t *len) {
-    char *text = malloc(size + 1);
+/* All of an open file, with room for a NUL, given. 0, -ENOMEM, or -errno. */
+static int read_text(int fd, size_t size, char **text, size_t *len) {
     *len = 0;
-    while (text != NULL && *len < size) {
-        ssize_t got = read(fd, text + *len, size - *len);
+    *text = malloc(size + 1);
+    if (*text == NULL) return -ENOMEM;
+    while (*len < size) {
+        ssize_t got = read(fd, *text + *len, size - *len);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) {
-            free(text);
-            return NULL;
+            int code = -errno;
+            free(*text);
+            return code;
         }
         if (got == 0) break;
         *len += (size_t)got;
     }
-    return text;
+    return 0;
 }
 
-static void refresh(table_file_t *file, const char *path, parse_t parse) {
+static int read_table(table_file_t *file, int fd, parse_t parse) {
     struct stat st;
-    int fd = -1;
-    if (stat(path, &st) == 0 && same_file(file, &st)) return;
+    char *text;
+    size_t len;
+    if (fstat(fd, &st) < 0) return -errno;
+    if (!S_ISREG(st.st_mode) || st.st_size > (off_t)USERS_MAX_FILE) return -EINVAL;
+    int code = read_text(fd, (size_t)st.st_size, &text, &len);
+    if (code == 0) code = parse(&file->table, text, len);
+    if (code < 0) return code;
+    file->dev = st.st_dev;
+    file->ino = st.st_ino;
+    file->size = st.st_size;
+    file->modified = st.st_mtim;
+    file->changed = st.st_ctim;
+    file->read = true;
+    return 0;
+}
+
+/* 0 or -errno, and then it is empty. */
+static int refresh(table_file_t *file, const char *path, parse_t parse) {
+    struct stat st;
+    if (stat(path, &st) == 0 && same_file(file, &st)) return 0;
     forget(file);
     /* O_NONBLOCK: it may be a pipe by now. */
-    fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    if (fd < 0) return;
-    if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size <= (off_t)USERS_MAX_FILE) {
-        size_t len;
-        char *text = read_text(fd, (size_t)st.st_size, &len);
-        if (text != NULL && parse(&file->table, text, len) == 0) {
-            file->dev = st.st_dev;
-            file->ino = st.st_ino;
-            file->size = st.st_size;
-            file->modified = st.st_mtim;
-            file->changed = st.st_ctim;
-            file->read = true;
-        }
-    }
+    int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd < 0) return -errno;
+    int code = read_table(file, fd, parse);
     close(fd);
+    return code;
+}
+
+/* Of the users alone: 0 or -errno. */
+static int refresh_all(sandbox_t *sandbox) {
+    if (sandbox->users == NULL) sandbox->users = calloc(1, sizeof *sandbox->users);
+    if (sandbox->users == NULL) return -ENOMEM;
+    refresh(&sandbox->users->group, "/etc/group", users_parse_group);
+    return refresh(&sandbox->users->passwd, "/etc/passwd", users_parse_passwd);
 }
 
 void users_fresh(sandbox_t *sandbox) {
-    if (sandbox->users == NULL) sandbox->users = calloc(1, sizeof *sandbox->users);
-    if (sandbox->users == NULL) return;
-    refresh(&sandbox->users->passwd, "/etc/passwd", users_parse_passwd);
-    refresh(&sandbox->users->group, "/etc/group", users_parse_group);
+    refresh_all(sandbox);
 }
 
 void users_free(struct users *users) {
@@ -106,8 +121,7 @@ int users_find(sandbox_t *sandbox, const char *name, user_t *user) {
                          geteuid(), getegid()};
         return 0;
     }
-    users_fresh(sandbox);
-    if (sandbox->users == NULL) return -ENOMEM;
+    if (refresh_all(sandbox) == -ENOMEM) return -ENOMEM;
     const users_line_t *line = users_table_name(&sandbox->users->passwd.table, name);
     if (line == NULL) return -ESRCH;
     *user = (user_t){line->name, line->more, line->shell, line->id, line->gid};

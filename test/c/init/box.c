@@ -14,11 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "descent.h"
 #include "heap.h"
 #include "sandbox.h"
 
@@ -134,8 +136,11 @@ _Noreturn static void be_pid_1(box_t *box, int channel) {
     sandbox_birth_t birth = {.channel = channel, .launcher = -1, .begun = &begun, .boot = &boot};
     birth.rung = !box->has_walls ? RUNG_NONE : box->has_users ? RUNG_ROOT : RUNG_USER;
     if (box->has_walls) build_walls(box);
+    must(prctl(PR_SET_CHILD_SUBREAPER, 1), "prctl");
     /* exit(), so that what is left of the memory is seen. */
     int code = sandbox_run(&birth);
+    descent_t descent = {.ancestor = getpid()};
+    if (!box->has_walls && descent_kill(&descent, FAR_DEADLINE_MS) > 0) give_up("processes");
     if (code == 0 && heap_failures() > 0) code = FAILED_ALLOCATION;
     exit(code);
 }
@@ -164,7 +169,9 @@ static void start(box_t *box, long successes, bool all) {
     box->pid = fork();
     must(box->pid, "fork");
     if (box->pid == 0) {
-        close(box->far.fd);
+        /* What this process has open is not the sandbox's. */
+        if (channel > 3) close_range(3, (unsigned)channel - 1, 0);
+        close_range((unsigned)channel + 1, ~0u, 0);
         if (all)
             heap_fail_after(successes);
         else
@@ -186,8 +193,8 @@ void box_open_walls(box_t *box) {
     far_expect(&box->far, WIRE_BOOTED, 0);
 }
 
-void box_open_failing(box_t *box, long successes, bool all) {
-    *box = (box_t){0};
+void box_open_failing(box_t *box, bool walls, long successes, bool all) {
+    *box = (box_t){.has_walls = walls, .has_users = walls && geteuid() == 0};
     start(box, successes, all);
 }
 

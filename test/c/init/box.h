@@ -39,8 +39,9 @@ void box_open_walls(box_t *box);
 /* Ends it; its process must have ended well. */
 void box_close(box_t *box);
 
-/* After so many allocations the next one, or with `all` each further one, fails in it. */
-void box_open_failing(box_t *box, long successes, bool all);
+/* After so many allocations the next one, or with `all` each further one, fails in it. BOOTED, if
+ * it comes to that, is not yet read. */
+void box_open_failing(box_t *box, bool walls, long successes, bool all);
 /* Ends it; whether an allocation has failed. */
 bool box_close_failing(box_t *box);
 
