@@ -184,6 +184,11 @@ export interface RequestRecord {
   readonly body: Uint8Array;
   readonly truncated: boolean;
   json(): unknown;
+  /** Names in lower case; null until answered. */
+  readonly answerHeaders: Record<string, string> | null;
+  /** What was answered, the first 64 KiB. */
+  readonly answer: Uint8Array;
+  readonly answerTruncated: boolean;
 }
 
 export interface LocalSandbox {

@@ -1,5 +1,6 @@
-// What was asked of the backend, for tests: records, bounded in number and bytes. Credentials are kept, since
-// this is the far end's record of a test, but never shown by inspect or JSON.
+// What was asked of the backend and what it answered, for tests: records, bounded in number and bytes.
+// Credentials are kept, since this is the far end's record of a test, but never shown by inspect or
+// JSON.
 'use strict';
 
 const { inspect } = require('node:util');
@@ -12,11 +13,45 @@ const SECRET_HEADERS = new Set([
   'x-e2b-local-admin',
 ]);
 
-/** One request as it arrived, and the status that it was answered with. */
-class RequestRecord {
+/** The beginning of a body. */
+class KeptBody {
   #chunks = [];
-  #bytes = 0;
   #onKeep;
+
+  /** As it was sent, kept or not. */
+  bytes = 0;
+
+  /** @param {(bytes: number) => void} onKeep  told how much is kept */
+  constructor(onKeep) {
+    this.#onKeep = onKeep;
+  }
+
+  get data() {
+    return Buffer.concat(this.#chunks);
+  }
+
+  add(chunk) {
+    const room = MAX_BODY_BYTES - this.bytes;
+    this.bytes += chunk.length;
+    if (room <= 0) return;
+    // A copy, because a piece of a parser's buffer would keep all of it alive.
+    const kept = Buffer.from(chunk.subarray(0, room));
+    this.#chunks.push(kept);
+    this.#onKeep(kept.length);
+  }
+
+  /** @returns {number} bytes that this frees */
+  drop() {
+    const freed = this.#chunks.reduce((sum, { length }) => sum + length, 0);
+    this.#chunks = [];
+    return freed;
+  }
+}
+
+/** One request as it arrived, and what it was answered. */
+class RequestRecord {
+  #asked;
+  #answered;
 
   /**
    * @param {import('node:http').IncomingMessage} request
@@ -25,7 +60,8 @@ class RequestRecord {
   constructor(request, onKeep) {
     const { method, url } = request;
     const mark = url.indexOf('?');
-    this.#onKeep = onKeep;
+    this.#asked = new KeptBody(onKeep);
+    this.#answered = new KeptBody(onKeep);
     this.at = new Date().toISOString();
     this.method = method;
     this.target = url;
@@ -36,16 +72,28 @@ class RequestRecord {
     this.sandboxId = null;
     /** null until answered, and for ever when the connection broke first */
     this.status = null;
+    /** by names in lower case; null until answered */
+    this.answerHeaders = null;
   }
 
   /** @returns {Buffer} the first 64 KiB of the body, less when very many requests are kept */
   get body() {
-    return Buffer.concat(this.#chunks);
+    return this.#asked.data;
   }
 
   /** @returns {boolean} whether the body was longer than what is kept */
   get truncated() {
-    return this.#bytes > this.body.length;
+    return this.#asked.bytes > this.body.length;
+  }
+
+  /** @returns {Buffer} the first 64 KiB of the answer's body, as `body` */
+  get answer() {
+    return this.#answered.data;
+  }
+
+  /** @returns {boolean} whether the answer's body was longer than what is kept */
+  get answerTruncated() {
+    return this.#answered.bytes > this.answer.length;
   }
 
   /** @returns {unknown} the body parsed as JSON; throws like JSON.parse */
@@ -55,20 +103,39 @@ class RequestRecord {
 
   /** Takes note of a piece of the body. */
   capture(chunk) {
-    const room = MAX_BODY_BYTES - this.#bytes;
-    this.#bytes += chunk.length;
-    if (room <= 0) return;
-    // A copy, because a piece of a parser's buffer would keep all of it alive.
-    const kept = Buffer.from(chunk.subarray(0, room));
-    this.#chunks.push(kept);
-    this.#onKeep(kept.length);
+    this.#asked.add(chunk);
   }
 
-  /** Forgets the body. @returns {number} bytes that this frees */
+  /**
+   * Takes note of what is written to a response from here on.
+   * @param {import('node:http').ServerResponse} response
+   */
+  watch(response) {
+    const { writeHead, write, end } = response;
+    let ended = false; // the end of HTTP/2 writes what it is given by `write`
+    const note = (chunk, encoding) => {
+      if (ended) return;
+      if (typeof chunk === 'string') this.#answered.add(Buffer.from(chunk, encoding));
+      else if (chunk instanceof Uint8Array) this.#answered.add(chunk);
+    };
+    response.writeHead = (status, ...rest) => {
+      this.answerHeaders = plainHeaders(rest.at(-1));
+      return writeHead.call(response, status, ...rest);
+    };
+    response.write = (chunk, ...rest) => {
+      note(chunk, rest[0]);
+      return write.call(response, chunk, ...rest);
+    };
+    response.end = (chunk, ...rest) => {
+      note(chunk, rest[0]);
+      ended = true;
+      return end.call(response, chunk, ...rest);
+    };
+  }
+
+  /** Forgets the bodies. @returns {number} bytes that this frees */
   dropBody() {
-    const freed = this.#chunks.reduce((sum, { length }) => sum + length, 0);
-    this.#chunks = [];
-    return freed;
+    return this.#asked.drop() + this.#answered.drop();
   }
 
   toJSON() {
@@ -89,6 +156,14 @@ function headersOf({ headers, httpVersionMajor }) {
   if (httpVersionMajor !== 2) return headers;
   const plain = Object.entries(headers).filter(([name]) => !name.startsWith(':'));
   return { host: headers[':authority'] ?? headers.host ?? '', ...Object.fromEntries(plain) };
+}
+
+/** @param {Record<string, string|number>|string[]} headers  also names and values in turn */
+function plainHeaders(headers) {
+  const pairs = Array.isArray(headers)
+    ? headers.flatMap((name, i) => (i % 2 === 0 ? [[name, headers[i + 1]]] : []))
+    : Object.entries(headers ?? {});
+  return Object.fromEntries(pairs.map(([name, value]) => [name.toLowerCase(), String(value)]));
 }
 
 /** The records of a backend, bounded in number and in the bytes of their bodies. */

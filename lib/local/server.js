@@ -74,6 +74,7 @@ class Server {
 
   async #serve(request, response) {
     const record = this.#requestLog.add(request);
+    record.watch(response);
     this.#responses.set(response, record);
     response.on('close', () => this.#responses.delete(response));
     response.on('error', () => {});
