@@ -5,23 +5,22 @@
 const fs = require('node:fs');
 const { setTimeout: delay } = require('node:timers/promises');
 const { errorJson, json, raw } = require('./answer');
+const { EXTRA_BYTES, streamFault } = require('./stream-faults');
 
-/** The beginning of a data event in an envelope that announces more than will ever come. */
-const HALF_ENVELOPE = Buffer.concat([
-  Buffer.from([0, 0, 0, 0, 0x40]),
-  Buffer.from('{"event":{"data":{"stdout":"aGV'),
-]);
+const ENVD_VERSION = /("envdVersion":\s*)"[^"]*"/g;
 
 /**
  * @param {import('./faults').FaultAction} fault
- * @returns {import('./answer').Answer} the answer that a `status` fault gives
+ * @returns {import('./answer').Answer} the answer that a `status` or `disk-full` fault gives
  */
-function faultAnswer({ status, body, headers = {}, retryAfter, contentType, errorCode }) {
+function faultAnswer(fault) {
+  if (fault.type === 'disk-full') return errorJson(507, 'not enough disk space available');
+  const { status, body, headers = {}, retryAfter, contentType, errorCode, message } = fault;
   const extra = { ...headers };
   if (retryAfter !== undefined) extra['retry-after'] = String(retryAfter);
   if (contentType !== undefined) extra['content-type'] = contentType;
   if (body === undefined) {
-    const answer = errorJson(status, undefined, errorCode);
+    const answer = errorJson(status, message, errorCode);
     return { ...answer, headers: { ...answer.headers, ...extra } };
   }
   if (typeof body === 'string') return raw(status, body, extra);
@@ -31,18 +30,23 @@ function faultAnswer({ status, body, headers = {}, retryAfter, contentType, erro
 
 /**
  * @param {import('node:http').ServerResponse} response
- * @param {import('./answer').Answer} answer
+ * @param {import('./answer').Answer} given
  * @param {object} options
  * @param {import('./faults').FaultAction|null} options.fault  one that lets the request be executed
  * @param {() => void} options.vanish  makes the request's sandbox disappear
  */
-async function deliver(response, answer, { fault, vanish }) {
+async function deliver(response, given, { fault, vanish }) {
+  const answer = spoiled(given, fault);
   if (fault?.type === 'slow') await delay(fault.delayMs, undefined, { ref: false });
   if (fault?.type === 'reset-after') return reset(response, answer);
   if (fault?.type === 'stall') return answer.stream?.close();
   if (response.destroyed) return answer.stream?.close();
-  if (answer.stream) return answer.stream.open(response, streamFault(response, fault, vanish));
+  if (answer.stream) {
+    return answer.stream.open(response, streamFault(fault, connectionOf(response, vanish)));
+  }
   if (fault?.type === 'reset-body') return deliverHalf(response, answer);
+  if (fault?.type === 'wrong-length' && !answer.file) return deliverShort(response, answer);
+  if (fault?.type === 'slow-body' && !answer.file) return trickle(response, answer, fault);
   if (answer.statusMessage === undefined) response.writeHead(answer.status, answer.headers);
   else response.writeHead(answer.status, answer.statusMessage, answer.headers);
   if (answer.file?.flush) response.flushHeaders();
@@ -109,19 +113,48 @@ function drained(response) {
   });
 }
 
-function streamFault(response, fault, vanish) {
-  if (fault?.type === 'reset-body') {
-    return { afterEvents: 1, take: () => response.write('', () => reset(response)) };
-  }
-  if (fault?.type === 'vanish') {
-    return { afterEvents: fault.afterEvents ?? 1, take: () => response.write('', vanish) };
-  }
-  if (fault?.type !== 'cut') return null;
-  const take = () => {
-    if (fault.how === 'end') response.end(HALF_ENVELOPE);
-    else response.write(HALF_ENVELOPE, () => reset(response));
+/** What a fault of a stream may do with the connection. */
+function connectionOf(response, vanish) {
+  return {
+    reset: () => reset(response),
+    end: (last) => response.end(last),
+    write: (bytes, then) => response.write(bytes, then),
+    vanish,
   };
-  return { afterEvents: fault.afterEvents ?? 1, take };
+}
+
+/** The answer as a fault that concerns its content makes it. */
+function spoiled(answer, fault) {
+  if (answer.stream || !fault) return answer;
+  if (fault.type === 'garbage') {
+    const { status, headers } = answer;
+    return raw(status, '{"sandboxID":', { ...headers, 'content-type': 'application/json' });
+  }
+  if (fault.type === 'version' && answer.body?.length > 0) {
+    const body = answer.body.toString().replaceAll(ENVD_VERSION, `$1"${fault.envdVersion}"`);
+    return raw(answer.status, body, answer.headers);
+  }
+  return answer;
+}
+
+/** The body in pieces with pauses between them, whole at last. */
+async function trickle(response, { status, headers, body = Buffer.alloc(0) }, fault) {
+  const { delayMs, chunkBytes = Math.max(1, Math.ceil(body.length / 10)) } = fault;
+  response.writeHead(status, headers);
+  response.flushHeaders();
+  for (let at = 0; at < body.length; at += chunkBytes) {
+    await delay(delayMs, undefined, { ref: false });
+    if (response.destroyed) return;
+    response.write(body.subarray(at, at + chunkBytes));
+  }
+  response.end();
+}
+
+/** Announces more than comes; the connection ends after what there is. */
+function deliverShort(response, { status, headers, body = Buffer.alloc(0) }) {
+  response.writeHead(status, { ...headers, 'content-length': body.length + EXTRA_BYTES });
+  response.write(body, () => (response.stream ? response.destroy() : response.socket?.end()));
+  if (body.length === 0) response.flushHeaders();
 }
 
 module.exports = { deliver, faultAnswer, reset };

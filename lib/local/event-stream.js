@@ -103,7 +103,7 @@ class EventStream {
   /**
    * Puts the stream on the wire.
    * @param {import('node:http').ServerResponse} response
-   * @param {{ afterEvents: number, take: () => void }} [fault]  `take` gets the connection as soon
+   * @param {import('./stream-faults').StreamFault|null} [fault]  `take` gets the connection as soon
    *   as that many messages are written; a stream that ends earlier is not touched
    */
   open(response, fault = null) {
@@ -114,7 +114,7 @@ class EventStream {
     response.writeHead(200, { 'content-type': this.#contentType });
     const held = this.#held;
     this.#held = [];
-    if (fault?.afterEvents === 0) return void this.#handOver();
+    if (fault?.take && fault.afterEvents === 0) return void this.#handOver();
     for (const text of held) this.#write(text);
     if (this.#closed) return undefined;
     if (this.#end) return void response.end(this.#end);
@@ -143,8 +143,14 @@ class EventStream {
     if (this.#closed) return true;
     this.#sent += 1;
     this.#keepaliveTimer?.refresh();
-    const roomLeft = this.#response.write(encodeEnvelope(0, this.#encode(text)));
-    if (this.#fault?.afterEvents !== this.#sent) return roomLeft;
+    const envelope = encodeEnvelope(0, this.#encode(text));
+    const { alter, take, afterEvents } = this.#fault ?? {};
+    const isStruck = alter && this.#sent > afterEvents;
+    let roomLeft = !this.#response.writableNeedDrain;
+    for (const bytes of isStruck ? alter(text, envelope) : [envelope]) {
+      roomLeft = this.#response.write(bytes);
+    }
+    if (!take || afterEvents !== this.#sent) return roomLeft;
     this.#handOver();
     return true;
   }

@@ -2,6 +2,8 @@
 // does. Off unless a rule is added; every hit is recorded, so that a test can assert it.
 'use strict';
 
+const { STREAM_ACTIONS } = require('./stream-faults');
+
 const MAX_RULES = 1_000;
 const MAX_HITS = 10_000;
 const RULE_KEYS = ['op', 'match', 'n', 'after', 'p', 'seed', 'action'];
@@ -9,21 +11,30 @@ const MATCH_KEYS = ['sandboxId', 'path', 'method', 'body'];
 
 /** What each kind of action takes. */
 const ACTION_KEYS = {
-  status: ['status', 'body', 'headers', 'retryAfter', 'contentType', 'errorCode'],
+  status: ['status', 'message', 'body', 'headers', 'retryAfter', 'contentType', 'errorCode'],
+  'disk-full': [],
   reset: [],
   'reset-after': [],
   'reset-body': [],
   stall: ['execute'],
   slow: ['delayMs'],
-  cut: ['afterEvents', 'how'],
+  'slow-body': ['delayMs', 'chunkBytes'],
+  cut: ['afterEvents', 'how', 'where'],
+  ...Object.fromEntries(STREAM_ACTIONS.map((type) => [type, ['afterEvents']])),
+  huge: ['afterEvents', 'bytes'],
   vanish: ['afterEvents'],
+  crash: ['afterEvents'],
+  clock: ['byMs'],
+  version: ['envdVersion'],
 };
 
 /**
  * @typedef {object} FaultRule
  * @property {string|string[]} op  what is asked for. Control plane: `create list get kill connect
- *   timeout refreshes sandboxMetrics templates templateAlias apiHealth`, and the operations of later
- *   versions (`pause`, ...); sandbox: `start` (Start), `attach` (Connect), `stream` (the events of
+ *   resume pause fork timeout refreshes network snapshot snapshots logs sandboxMetrics teams
+ *   teamMetrics template templates templateAlias templateTags templateUpdate templateDelete
+ *   templateBuild templateFiles templateUpload templateBuildStart templateBuildStatus
+ *   templateBuildLogs apiHealth`; sandbox: `start` (Start), `attach` (Connect), `stream` (the events of
  *   either, once it was granted), `input closeStdin signal processes files.get files.post files.stat
  *   files.list files.makeDir files.move files.remove health metrics envs port`; `*` is any
  * @property {object|Function} [match]  `{ sandboxId, path, method, body }`, each a string (equal; for
@@ -35,19 +46,35 @@ const ACTION_KEYS = {
  * @property {FaultAction|string} action
  *
  * @typedef {object} FaultAction  one of
- *   `{ status, body?, headers?, retryAfter?, contentType?, errorCode? }`: answered so, NOT executed.
- *     `body`: an object (JSON), text or bytes; default: E2B's error shape. `retryAfter`: the header.
+ *   `{ status, message?, body?, headers?, retryAfter?, contentType?, errorCode? }`: answered so, NOT
+ *     executed. `body`: an object (JSON), text or bytes; default: E2B's error shape with `message`.
+ *     `retryAfter`: the header.
+ *   `'disk-full'`: NOT executed, 507 in the words of envd.
  *   `'reset'`: NOT executed, the connection is reset (RST) before the answer.
  *   `'reset-after'`: executed, then reset before the first byte of the answer.
  *   `'reset-body'`: executed, reset in the middle of the answer's body, with the full Content-Length.
  *   `{ type: 'stall', execute? }`: no answer ever; not executed unless `execute`.
  *   `{ type: 'slow', delayMs }`: executed, the answer comes `delayMs` later.
- *   `{ type: 'cut', afterEvents?, how? }`: streams only: executed, after `afterEvents` messages
- *     (default 1, the start event) the stream breaks off inside an envelope; `how`: `'reset'` (default)
- *     or `'end'`, a body that ends properly in the wrong place.
+ *   `{ type: 'slow-body', delayMs, chunkBytes? }`: executed, the head at once, the body in pieces
+ *     (default: ten) with a pause before each. Not of files and streams.
+ *   `'wrong-length'`: executed; the answer, or on streams one message, announces 7 bytes more than
+ *     there are.
+ *   `'garbage'`: executed; the answer, or on streams one message, is JSON that breaks off.
+ *   `{ type: 'version', envdVersion }`: executed; the answer names another version of envd.
+ *   `{ type: 'clock', byMs }`: before it is executed, the end of the sandbox moves by so much.
  *   `{ type: 'vanish', afterEvents? }`: the sandbox is gone without a word: processes killed,
  *     connections cut, 502 (control plane: 404) from then on. With `afterEvents`, or on `stream`
  *     (default 1), in the middle of the stream; otherwise before the request is looked at.
+ *   `{ type: 'crash', afterEvents? }`: as `vanish`, but the control plane does not know: it shows the
+ *     sandbox as running until it is killed or its time is over.
+ *   Streams only, after `afterEvents` messages (default 1, the start event):
+ *   `{ type: 'cut', how?, where? }`: breaks off, by `how` `'reset'` (default) or `'end'`, a body that
+ *     ends properly in the wrong place; `where` `'inside'` of an envelope (default) or `'between'` two.
+ *   `'drop'`: the next data event never comes. `'duplicate'`: the next message comes twice.
+ *   `'corrupt'`: the next envelope has flags and bytes that mean nothing.
+ *   `{ type: 'huge', bytes? }`: in place of the next data event one of so many bytes (64 MiB).
+ *   `'no-end'`: the end event never comes, though the stream ends properly.
+ *   `'late-data'`: the next data event comes after the end event.
  */
 
 class Faults {
@@ -133,8 +160,23 @@ function normalizeAction(action) {
   if (type === 'status' && !(Number.isInteger(status) && status >= 200 && status <= 599)) {
     throw new TypeError('fault action status: status must be from 200 to 599');
   }
-  if (type === 'slow' && !(delayMs >= 0))
-    throw new TypeError('fault action slow: delayMs is required');
+  if ((type === 'slow' || type === 'slow-body') && !(delayMs >= 0)) {
+    throw new TypeError(`fault action ${type}: delayMs is required`);
+  }
+  if (type === 'clock' && !Number.isInteger(value.byMs)) {
+    throw new TypeError('fault action clock: byMs must be an integer');
+  }
+  if (type === 'version' && typeof value.envdVersion !== 'string') {
+    throw new TypeError('fault action version: envdVersion is required');
+  }
+  for (const name of ['chunkBytes', 'bytes']) {
+    if (value[name] !== undefined && !(Number.isInteger(value[name]) && value[name] > 0)) {
+      throw new TypeError(`fault action ${type}: ${name} must be 1 or more`);
+    }
+  }
+  if (value.where !== undefined && value.where !== 'inside' && value.where !== 'between') {
+    throw new TypeError("fault action cut: where must be 'inside' or 'between'");
+  }
   if (how !== undefined && how !== 'reset' && how !== 'end') {
     throw new TypeError("fault action cut: how must be 'reset' or 'end'");
   }

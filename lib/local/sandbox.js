@@ -36,6 +36,7 @@ class Sandbox {
     this.startedAt = 0;
     this.endAt = 0;
     this.closed = false;
+    this.crashed = false; // by a fault: nothing of it answers, and the control plane does not know
     this.state = 'running'; // or 'paused'
     this.keepsMemory = true; // of a paused one: its processes stand still and are not lost
     this.transition = null; // { kind, done } while it changes, see `transitions.js`

@@ -12,7 +12,8 @@ const { ENVD_PORT, routeRequest } = require('./routing');
 
 const BODY_TIMEOUT_MS = 10_000; // a body that is read whole must come at least this steadily
 const DEFAULT_BODY_BYTES = 64 * 1024;
-const NOT_EXECUTED = new Set(['status', 'reset']);
+const NOT_EXECUTED = new Set(['status', 'disk-full', 'reset']);
+const GOES = new Set(['vanish', 'crash']);
 
 class Server {
   #listener;
@@ -99,18 +100,35 @@ class Server {
       answer = await this.#readBody(request, response, { route, record, call });
       if (response.destroyed) return;
     }
-    const vanish = () => this.#registry.remove(route.sandboxId, 'vanished by a fault');
     let fault = this.#faults.decide(route.op, record);
+    const vanish = () => this.#vanish(route.sandboxId, fault);
     if (fault && this.#preempts(fault, response)) return;
-    if (fault?.type === 'status') return void (await deliver(response, faultAnswer(fault), {}));
-    if (fault?.type === 'vanish' && fault.afterEvents === undefined) {
+    if (isAnswer(fault)) return void (await deliver(response, faultAnswer(fault), {}));
+    if (GOES.has(fault?.type) && fault.afterEvents === undefined) {
       await vanish();
       fault = null;
     }
+    if (fault?.type === 'clock') this.#jump(route.sandboxId, fault);
     answer ??= await this.#execute(route, call, response);
     if (answer.stream) fault ??= this.#faults.decide('stream', record);
     if (answer.stream && fault && NOT_EXECUTED.has(fault.type)) fault = { type: 'reset-after' };
     await deliver(response, answer, { fault, vanish });
+  }
+
+  /** The sandbox goes, with or without the control plane's knowledge. */
+  async #vanish(id, fault) {
+    if (fault.type === 'vanish')
+      return void (await this.#registry.remove(id, 'vanished by a fault'));
+    const sandbox = this.#registry.get(id);
+    if (!sandbox) return undefined;
+    sandbox.crashed = true;
+    sandbox.disconnect();
+    return void (await sandbox.life.stop());
+  }
+
+  #jump(id, { byMs }) {
+    const sandbox = this.#registry.get(id);
+    if (sandbox) this.#registry.setEnd(sandbox, sandbox.endAt + byMs);
   }
 
   /** Actions that need no answer at all. */
@@ -171,12 +189,13 @@ class Server {
   /** @returns {Promise<import('./sandbox').Sandbox|null>} running; traffic wakes those that want it */
   async #awake(id) {
     const sandbox = this.#registry.get(id);
-    if (!sandbox) return null;
+    if (!sandbox || sandbox.crashed) return null;
     const { transitions } = this.#parts;
     if (sandbox.state === 'paused' && transitions.wakesByTraffic(sandbox)) {
       await transitions.wake(sandbox);
     }
-    return sandbox.state === 'running' && !sandbox.closed ? sandbox : null;
+    const isThere = sandbox.state === 'running' && !sandbox.closed && !sandbox.crashed;
+    return isThere ? sandbox : null;
   }
 
   /** An upgrade is for a port of a sandbox, or for nobody. */
@@ -186,7 +205,7 @@ class Server {
     const { route } = this.#look(request, record);
     try {
       const fault = this.#faults.decide(route.op, record);
-      if (fault?.type === 'status') return answerRaw(socket, faultAnswer(fault));
+      if (isAnswer(fault)) return answerRaw(socket, faultAnswer(fault));
       if (fault && fault.type !== 'slow') return socket.destroy();
       if (route.op !== 'port')
         return answerRaw(socket, errorJson(400, 'nothing to upgrade to here'));
@@ -223,6 +242,11 @@ class Server {
     call.body = Buffer.concat(chunks);
     return bytes > limit ? errorJson(413, `the request body exceeds ${limit} bytes`) : null;
   }
+}
+
+/** @returns {boolean} whether a fault is an answer of its own */
+function isAnswer(fault) {
+  return fault?.type === 'status' || fault?.type === 'disk-full';
 }
 
 module.exports = { Server };
