@@ -25,7 +25,13 @@
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define STACK_BYTES (64u * 1024) /* a path, and libc's own frames, several times over */
-#define OOM_SCORE "100"          /* as the hosted daemon's: programs go first, before pid 1 */
+/* A sanitizer keeps books of each stack, in memory that would be shared as well. */
+#ifdef __SANITIZE_ADDRESS__
+#define SHARES_MEMORY 0
+#else
+#define SHARES_MEMORY CLONE_VM
+#endif
+#define OOM_SCORE "100" /* as the hosted daemon's: programs go first, before pid 1 */
 
 /* Shared. The pointers are the plan's, which lie at the same place on both sides. */
 struct exec_report {
@@ -142,7 +148,7 @@ int exec_start(const exec_plan_t *plan, struct exec_report *report, pid_t *pid,
     }
     child.group_count = users_groups(sandbox, plan->user, child.groups);
     memset(report, 0, sizeof *report);
-    uint64_t flags = CLONE_VFORK | (child.renamed ? 0 : CLONE_VM);
+    uint64_t flags = CLONE_VFORK | (child.renamed ? 0 : SHARES_MEMORY);
     *pid = walls_clone(sandbox->walls, flags, in_child, stack, sizeof stack, &child);
     if (*pid < 0) *report = (struct exec_report){-*pid, {"start", plan->args[0]}};
     *failure = report->failure;

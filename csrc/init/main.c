@@ -31,7 +31,7 @@ int main(int argc, char **argv) {
         [RUNG_ROOT] = "root", [RUNG_USER] = "user", [RUNG_NONE] = "none"};
     const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
     const char *name = slash != NULL ? slash + 1 : argc > 0 ? argv[0] : "";
-    if (strcmp(name, "sudo") == 0) return sudo_main(argc, argv);
+    if (strcmp(name, "sudo") == 0) _exit(sudo_main(argc, argv)); /* frees by ending */
     if (argc != 3) return usage();
     size_t rung = 0, count = sizeof rungs / sizeof *rungs;
     while (rung < count && strcmp(argv[1], rungs[rung]) != 0) rung++;

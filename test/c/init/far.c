@@ -17,13 +17,17 @@ _Noreturn static void give_up(const char *what) {
     abort();
 }
 
+void far_adopt(far_t *far, int fd) {
+    memset(far, 0, sizeof *far);
+    far->fd = fd;
+    wire_decoder_init(&far->decoder);
+    wire_writer_init(&far->writer, 64u * 1024 * 1024);
+}
+
 int far_open(far_t *far) {
     int fds[2];
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) < 0) give_up("no sockets");
-    memset(far, 0, sizeof *far);
-    far->fd = fds[0];
-    wire_decoder_init(&far->decoder);
-    wire_writer_init(&far->writer, 64u * 1024 * 1024);
+    far_adopt(far, fds[0]);
     return fds[1];
 }
 

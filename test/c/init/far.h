@@ -18,6 +18,8 @@ typedef struct far {
 
 /* A pair of sockets: one is far's, the other, given, pid 1's. */
 int far_open(far_t *far);
+/* Over a connection that is there; taken. */
+void far_adopt(far_t *far, int fd);
 void far_close(far_t *far);
 
 /* Fields are put into &far->writer between begin and send; or all at once without any. */

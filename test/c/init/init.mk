@@ -6,7 +6,6 @@ INIT := $(CSRC)/init
 INIT_SOURCES := $(wildcard $(INIT)/*.c)
 INIT_OBJECTS := $(INIT_SOURCES:$(INIT)/%.c=$(BUILD)/init/%.o)
 INIT_LIBRARY := $(filter-out $(BUILD)/init/main.o,$(INIT_OBJECTS))
-INIT_PROGRAM := $(if $(wildcard $(INIT)/main.c),$(BUILD)/e2b-init)
 # A sanitizer cannot be linked into a static program.
 INIT_LINK := $(if $(SAN),,-static)
 INIT_HEAP := -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
@@ -23,7 +22,7 @@ $(BUILD)/init/%.o: $(INIT)/%.c
 $(BUILD)/init/test/%.o: init/%.c
 	@mkdir -p $(@D)
 	@echo "  compile $<"
-	@$(CC) $(BASE) -I$(INIT) -I. -DE2B_INIT='"$(abspath $(BUILD)/e2b-init)"' $(SANITIZE) -MMD -MP -c $< -o $@
+	@$(CC) $(BASE) -iquote $(INIT) -I. -DE2B_INIT='"$(abspath $(BUILD)/e2b-init)"' $(SANITIZE) -MMD -MP -c $< -o $@
 
 $(BUILD)/libinit.a: $(INIT_LIBRARY)
 	@rm -f $@
@@ -34,11 +33,11 @@ $(BUILD)/e2b-init: $(INIT_OBJECTS)
 	@$(CC) $(SANITIZE) $(INIT_LINK) $^ -o $@
 
 $(BUILD)/test_init_%: $(BUILD)/init/test/test_%.o $(INIT_HELPERS) $(BUILD)/libinit.a \
-  $(BUILD)/libe2b.a
+  $(BUILD)/libe2b.a $(BUILD)/e2b-init
 	@echo "  link    $@"
 	@$(CC) $(SANITIZE) $(filter-out %/e2b-init,$^) -o $@ $(LIBS) $(INIT_HEAP)
 
-$(FUZZ_INIT:%=$(BUILD)/fuzz_%.o): BASE += -I$(INIT)
+$(FUZZ_INIT:%=$(BUILD)/fuzz_%.o): BASE += -iquote $(INIT)
 $(FUZZ_INIT:%=$(BUILD)/replay_%): $(BUILD)/replay_%: $(BUILD)/fuzz_%.o $(BUILD)/replay.o \
   $(BUILD)/libinit.a
 	@echo "  link    $@"

@@ -6,7 +6,7 @@
 #ifndef E2B_INIT_TEST_PID1_H
 #define E2B_INIT_TEST_PID1_H
 
-#include <limits.h>
+#include <linux/limits.h>
 #include <sys/types.h>
 
 #include "far.h"

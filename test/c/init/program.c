@@ -1,5 +1,5 @@
 /*
- * program.c: see program.h. Test thread.
+ * program.c: see program.h. Knows nothing of how the sandbox came to be. Test thread.
  */
 #include "program.h"
 
