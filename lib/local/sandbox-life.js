@@ -27,7 +27,8 @@ class SandboxLife {
 
   /**
    * @param {import('./sandbox').Sandbox} sandbox
-   * @param {object} host  what all sandboxes share: `{ table, reaper }`
+   * @param {object} host  what all sandboxes share: `{ hasWalls }`: whether sandboxes have files of
+   *   their own; without an init also `{ table, reaper }`
    */
   constructor(sandbox, host) {
     this.#sandbox = sandbox;
@@ -36,9 +37,7 @@ class SandboxLife {
 
   /** Starts it, on its own files if it has any already. */
   async boot() {
-    const { template } = this.#sandbox;
-    const fresh = !fs.existsSync(this.#sandbox.upper);
-    if (fresh) for (const layer of [...template.layers].reverse()) await this.#addLayer(layer);
+    if (!this.#host.hasWalls && !fs.existsSync(this.#sandbox.upper)) await this.#copyLayers();
     await this.#sandbox.prepare();
   }
 
@@ -47,32 +46,40 @@ class SandboxLife {
    * @returns {Promise<number>} processes that could not be killed
    */
   async stop() {
-    const { processes } = this.#sandbox;
+    const { init, processes } = this.#sandbox;
     processes.dispose();
+    if (init !== undefined) {
+      await init?.end();
+      return 0;
+    }
     return processes.used ? this.#host.reaper.kill(this.#sandbox.id) : 0;
   }
 
   /** Lets every process stand still; none forks while it is being looked at. */
   async freeze() {
+    if (this.#sandbox.init) return this.#sandbox.init.freeze();
     const stopped = new Set();
     for (let round = 0; round < MAX_FREEZE_ROUNDS; round += 1) {
       const entries = this.#host.table.scan().get(this.#sandbox.id) ?? [];
       const fresh = entries.filter(({ pid }) => !stopped.has(pid));
-      if (fresh.length === 0) return;
+      if (fresh.length === 0) return undefined;
       for (const { pid } of fresh) {
         stopped.add(pid);
         signal(pid, 'SIGSTOP');
       }
     }
+    return undefined;
   }
 
   async thaw() {
+    if (this.#sandbox.init) return this.#sandbox.init.thaw();
     for (const { pid } of this.#host.table.scan().get(this.#sandbox.id) ?? [])
       signal(pid, 'SIGCONT');
   }
 
   /** Copies what it has written to a directory that is not there yet. */
   async copyUpper(to) {
+    await this.#sandbox.init?.sync();
     await copyTree(this.#sandbox.upper, to);
   }
 
@@ -82,7 +89,7 @@ class SandboxLife {
    *   copies of all that lies below
    */
   stack(layer) {
-    return [layer];
+    return this.#host.hasWalls ? [layer, ...this.#sandbox.template.layers] : [layer];
   }
 
   /**
@@ -90,8 +97,8 @@ class SandboxLife {
    * @returns {Promise<string>} the same for its commands, which see the host where there are no walls
    * @throws {Error} where they must not write
    */
-  shellPath(inside) {
-    return this.#sandbox.paths.toWritableHost(inside);
+  async shellPath(inside) {
+    return this.#host.hasWalls ? inside : this.#sandbox.paths.toWritableHost(inside);
   }
 
   /** Takes a directory for what it has written, before it is started. */
@@ -185,11 +192,20 @@ class SandboxLife {
   }
 
   /**
-   * Gives the internet to what is started from now on, or takes it away.
-   * @throws {HttpError} 400 where that cannot be
+   * Takes the internet away from what is started from now on; it is not given back.
+   * @param {boolean} allowed
+   * @throws {HttpError} 400 where that cannot be, 409 while processes run that have it
    */
-  async setInternet() {
-    throw new HttpError(400, 'the isolation of this local backend cannot change the network');
+  async setInternet(allowed) {
+    const { init } = this.#sandbox;
+    if (allowed || !init) {
+      const text = 'the local backend cannot give a sandbox the internet that it was without';
+      throw new HttpError(400, text);
+    }
+    await init.isolate().catch((error) => {
+      if (error.code !== 'EBUSY') throw error;
+      throw new HttpError(409, 'processes run that have the internet: end them first');
+    });
   }
 
   /**
@@ -197,6 +213,7 @@ class SandboxLife {
    * @returns {Promise<import('node:stream').Duplex>} a connection; rejects with ECONNREFUSED
    */
   connect(port) {
+    if (this.#sandbox.init) return this.#sandbox.init.connect(port);
     return new Promise((resolve, reject) => {
       const socket = net.connect({ host: '127.0.0.1', port, noDelay: true, allowHalfOpen: true });
       socket.once('error', reject);
@@ -207,8 +224,10 @@ class SandboxLife {
     });
   }
 
-  async #addLayer(layer) {
-    await copyTree(layer, this.#sandbox.upper);
+  /** Without walls there is nothing to lay them on: the lowest is copied first. */
+  async #copyLayers() {
+    const { template, upper } = this.#sandbox;
+    for (const layer of [...template.layers].reverse()) await copyTree(layer, upper);
   }
 }
 
