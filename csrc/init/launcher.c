@@ -10,6 +10,7 @@
 #include "birth.h"
 #include "descent.h"
 #include "door.h"
+#include "mounts.h"
 #include "remove_tree.h"
 
 #include <errno.h>
@@ -216,8 +217,9 @@ static int enter_directory(launcher_t *launcher, const char *directory) {
     /* Of a launcher that was killed. */
     int code = remove_tree(AT_FDCWD, RUN);
     if (code < 0) return failed(-code, "remove what a dead backend left");
-    if (mkdir(RUN, 0700) < 0) return failed(errno, "make a directory");
     unlink(SOCKET);
+    if (mkdir(RUN, 0700) < 0 || mkdir(MOUNTS_PLACE, 0700) < 0)
+        return failed(errno, "make a directory");
     return 0;
 }
 

@@ -19,14 +19,14 @@
 #define DEFAULT_MEMORY (256ll * 1024 * 1024) /* of a file system in memory, without a limit */
 #define STILL (MS_NOSUID | MS_NODEV | MS_NOEXEC)
 
-/* Below /proc: what tells of the machine or its memory. */
-static const char *const masked_files[] = {
-    "kcore",       "keys",        "key-users",   "kmsg",       "kallsyms",
-    "kpagecount",  "kpageflags",  "kpagecgroup", "timer_list", "latency_stats",
-    "sched_debug", "vmallocinfo", "slabinfo",    "iomem",      "ioports"};
-static const char *const masked_directories[] = {"acpi", "asound", "scsi", "driver", "tty"};
-/* And what would change it. */
-static const char *const read_only[] = {"sys", "bus", "fs", "irq", "mtrr", "sysrq-trigger"};
+/* Below /proc: what tells of the machine or its memory. The files of the second row are root's to
+ * read, whom only RUNG_ROOT has. */
+static const char *const masked[] = {"kcore", "keys", "timer_list", "latency_stats", "sched_debug"};
+static const char *const masked_for_root[] = {"kpagecount", "kpageflags", "kpagecgroup", "slabinfo",
+                                              "vmallocinfo"};
+static const char *const emptied[] = {"acpi", "asound", "scsi"};
+/* And what would change it: again root's. */
+static const char *const fixed[] = {"sys", "bus", "fs", "irq", "sysrq-trigger"};
 
 static const char *const devices[] = {"null", "zero", "full", "random", "urandom", "tty"};
 
@@ -77,15 +77,18 @@ static int fix(int proc, const char *name) {
     return code;
 }
 
+#define EACH(list, call)                                                                           \
+    for (size_t i = 0; code == 0 && i < sizeof(list) / sizeof *(list); i++) code = call
+
 static int mount_proc(const new_root_t *root) {
     int proc = mount_new(root, "proc", 0555, "proc", STILL, NULL), code = 0;
     if (proc < 0) return mounts_failed(root, -proc, "mount", "/proc");
-    for (size_t i = 0; code == 0 && i < sizeof masked_files / sizeof *masked_files; i++)
-        code = mask(proc, masked_files[i], false);
-    for (size_t i = 0; code == 0 && i < sizeof masked_directories / sizeof *masked_directories; i++)
-        code = mask(proc, masked_directories[i], true);
-    for (size_t i = 0; code == 0 && i < sizeof read_only / sizeof *read_only; i++)
-        code = fix(proc, read_only[i]);
+    EACH(masked, mask(proc, masked[i], false));
+    if (root->rung == RUNG_ROOT) {
+        EACH(masked_for_root, mask(proc, masked_for_root[i], false));
+        EACH(emptied, mask(proc, emptied[i], true));
+        EACH(fixed, fix(proc, fixed[i]));
+    }
     close(proc);
     return code < 0 ? mounts_failed(root, -code, "mask parts of", "/proc") : 0;
 }
@@ -118,8 +121,7 @@ static int mount_dev(const new_root_t *root) {
     char options[64];
     int dev = mount_new(root, "dev", 0755, "tmpfs", MS_NOSUID | MS_NOEXEC, "size=64k,mode=755");
     int code = dev < 0 ? dev : 0, pts = -1, shm = -1;
-    for (size_t i = 0; code == 0 && i < sizeof devices / sizeof *devices; i++)
-        code = add_device(dev, devices[i]);
+    EACH(devices, add_device(dev, devices[i]));
     for (size_t i = 0; code == 0 && i < sizeof links / sizeof *links; i++)
         if (symlinkat(links[i].target, dev, links[i].name) < 0) code = -errno;
     memory_options(root, options, sizeof options, 01777);

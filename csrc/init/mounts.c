@@ -30,7 +30,7 @@ int mounts_failed(const new_root_t *root, int error, const char *verb, const cha
 }
 
 int mounts_make_directory(int parent, const char *path, mode_t mode) {
-    int at = fcntl(parent, F_DUPFD_CLOEXEC, 0);
+    int at = parent == AT_FDCWD ? open(".", O_PATH | O_CLOEXEC) : fcntl(parent, F_DUPFD_CLOEXEC, 0);
     char name[NAME_MAX + 1];
     for (path += strspn(path, "/"); at >= 0 && *path != '\0'; path += strspn(path, "/")) {
         size_t len = strcspn(path, "/");
@@ -110,7 +110,12 @@ static int open_own(new_root_t *root) {
         return mounts_failed(root, EIO, "make a directory in", boot->directory);
     const char *below = boot->root[0] != '\0' ? boot->root : "/";
     root->below = open_at(AT_FDCWD, below);
-    return root->below < 0 ? mounts_failed(root, errno, "open", below) : 0;
+    if (root->below < 0) return mounts_failed(root, errno, "open", below);
+    const char *place = MOUNTS_PLACE;
+    if (mount("none", place, "tmpfs", MS_NOSUID | MS_NODEV, "size=256k,mode=700") < 0)
+        return mounts_failed(root, errno, "mount", "memory");
+    root->memory = open_at(AT_FDCWD, place);
+    return root->memory < 0 ? mounts_failed(root, errno, "open", place) : 0;
 }
 
 /* The host's directory of this backend, where a directory that shows through holds it. */
@@ -149,13 +154,14 @@ static int change_root(const new_root_t *root) {
 }
 
 static void close_all(const new_root_t *root) {
-    const int fds[] = {root->directory, root->upper, root->work, root->below, root->top};
+    const int fds[] = {root->directory, root->upper,  root->work,
+                       root->below,     root->memory, root->top};
     for (size_t i = 0; i < sizeof fds / sizeof *fds; i++)
         if (fds[i] >= 0) close(fds[i]);
 }
 
 int mounts_build(new_root_t *root) {
-    root->directory = root->upper = root->work = root->below = root->top = -1;
+    root->directory = root->upper = root->work = root->below = root->memory = root->top = -1;
     int code = -1;
     /* What we mount stays ours, and what the host mounts from now on stays the host's. */
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)

@@ -8,6 +8,10 @@
 
 #include "isolate.h"
 
+/* Where a boot mounts its scratch memory; an empty directory of the launcher's, below its own,
+ * which is the current one. */
+#define MOUNTS_PLACE "run/.place"
+
 /* The new root while it is built: descriptors, since names in it are the sandbox's to choose. */
 typedef struct new_root {
     const boot_t *boot;
@@ -17,6 +21,7 @@ typedef struct new_root {
     int directory;        /* boot.directory */
     int upper, work;      /* in it */
     int below;            /* the host's root, or boot.root */
+    int memory;           /* scratch, gone when the walls stand */
     int top;              /* the new root itself */
     int64_t memory_bytes; /* of each file system in memory */
     wall_failure_t *failure;
