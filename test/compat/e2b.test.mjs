@@ -2,7 +2,9 @@
 // requires an ESM package, which Jest cannot load; so its ESM face is named.
 import * as sdk from 'e2b/dist/index.mjs';
 import compat from './official-client.js';
+import spec from './spec/index.js';
 
+const { checkEveryExchange } = spec;
 const { far, options } = compat.describeOfficialClient(sdk, { createPath: '/v2/sandboxes' });
 const { Sandbox, Template } = sdk;
 
@@ -78,3 +80,5 @@ test('a sandbox that vanishes under a stream is told as killed', async () => {
   await expect(sandbox.commands.run('sleep 100')).rejects.toMatchObject({ name: 'TimeoutError' });
   expect(far.backend.requests.at(-1)).toMatchObject({ op: 'health', status: 502 });
 });
+
+checkEveryExchange(far);
