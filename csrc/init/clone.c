@@ -1,6 +1,7 @@
 /*
- * clone.c: clone3, which libc does not offer, called by number. Writing to cgroup.procs waits for a
- * grace period of several milliseconds; to be born in a group costs nothing. Any thread.
+ * clone.c: processes by clone(), and by clone3(), called by number, where they are to be born in a
+ * group: writing to cgroup.procs waits for a grace period of several milliseconds, to be born there
+ * costs nothing. Nothing else uses clone3(): containers often refuse it. Any thread.
  */
 #include "clone.h"
 
@@ -33,30 +34,31 @@ static long clone3_on_stack(const struct clone_args *args, clone_run_t *run, voi
     return result;
 }
 
-pid_t clone_into(int group, uint64_t flags, clone_run_t *run, void *stack, size_t stack_size,
-                 void *argument) {
-    struct clone_args args = {.flags = flags | (group >= 0 ? CLONE_INTO_CGROUP : 0),
+static pid_t clone_in_group(int group, uint64_t flags, clone_run_t *run, void *stack,
+                            size_t stack_size, void *argument) {
+    struct clone_args args = {.flags = flags | CLONE_INTO_CGROUP,
                               .exit_signal = SIGCHLD,
                               .stack = (uintptr_t)stack,
                               .stack_size = stack_size,
-                              .cgroup = group >= 0 ? (unsigned int)group : 0};
+                              .cgroup = (unsigned int)group};
     return (pid_t)clone3_on_stack(&args, run, argument);
-}
-
-#else
-
-pid_t clone_into(int group, uint64_t flags, clone_run_t *run, void *stack, size_t stack_size,
-                 void *argument) {
-    (void)group;
-    pid_t pid = clone(run, (char *)stack + stack_size, (int)flags | SIGCHLD, argument);
-    return pid < 0 ? -errno : pid;
 }
 
 #endif
 
-pid_t clone_fork(uint64_t flags, int *pidfd) {
-    struct clone_args args = {
-        .flags = flags | CLONE_PIDFD, .exit_signal = SIGCHLD, .pidfd = (uintptr_t)pidfd};
-    pid_t pid = (pid_t)syscall(SYS_clone3, &args, sizeof args);
+pid_t clone_into(int group, uint64_t flags, clone_run_t *run, void *stack, size_t stack_size,
+                 void *argument) {
+#if CLONE_CAN_JOIN
+    if (group >= 0) return clone_in_group(group, flags, run, stack, stack_size, argument);
+#else
+    (void)group;
+#endif
+    pid_t pid = clone(run, (char *)stack + stack_size, (int)flags | SIGCHLD, argument);
     return pid < 0 ? -errno : pid;
+}
+
+pid_t clone_fork(uint64_t flags, int *pidfd) {
+    /* No stack: a copy of this one. The descriptor comes where else the parent would get a tid. */
+    long pid = syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, NULL, pidfd, NULL, NULL);
+    return pid < 0 ? -errno : (pid_t)pid;
 }

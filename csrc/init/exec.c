@@ -26,7 +26,7 @@
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 #define STACK_BYTES (64u * 1024) /* a path, and libc's own frames, several times over */
 /* A sanitizer keeps books of each stack, in memory that would be shared as well. */
-#ifdef __SANITIZE_ADDRESS__
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
 #define SHARES_MEMORY 0
 #else
 #define SHARES_MEMORY CLONE_VM
