@@ -40,9 +40,21 @@ const RPC_METHODS = {
   '/process.Process/Update': { op: 'update' },
   '/filesystem.Filesystem/Stat': { op: 'files.stat', run: filesystemCall('stat') },
   '/filesystem.Filesystem/ListDir': { op: 'files.list', run: filesystemCall('listDir') },
-  '/filesystem.Filesystem/MakeDir': { op: 'files.makeDir', run: filesystemCall('makeDir') },
-  '/filesystem.Filesystem/Move': { op: 'files.move', run: filesystemCall('move') },
-  '/filesystem.Filesystem/Remove': { op: 'files.remove', run: filesystemCall('remove') },
+  '/filesystem.Filesystem/MakeDir': {
+    op: 'files.makeDir',
+    run: filesystemCall('makeDir'),
+    logged: 'Directory made',
+  },
+  '/filesystem.Filesystem/Move': {
+    op: 'files.move',
+    run: filesystemCall('move'),
+    logged: 'Entry moved',
+  },
+  '/filesystem.Filesystem/Remove': {
+    op: 'files.remove',
+    run: filesystemCall('remove'),
+    logged: 'Entry removed',
+  },
   '/filesystem.Filesystem/WatchDir': { op: 'files.watch', stream: true },
   '/filesystem.Filesystem/CreateWatcher': { op: 'files.watch' },
   '/filesystem.Filesystem/GetWatcherEvents': { op: 'files.watch' },
@@ -55,7 +67,7 @@ const REST_ROUTES = {
   'GET /metrics': { op: 'metrics', run: envdMetrics },
   'GET /envs': { op: 'envs', run: ({ sandbox }) => json(200, sandbox.envVars) },
   'GET /files': { op: 'files.get', open: true, run: download },
-  'POST /files': { op: 'files.post', open: true, streamsBody: true, run: upload },
+  'POST /files': { op: 'files.post', open: true, streamsBody: true, run: loggedUpload },
   'POST /files/compose': { op: 'files.compose', run: notInThisVersion },
 };
 
@@ -88,16 +100,30 @@ function routeEnvd(method, path) {
 async function rpcAnswer(method, path, call) {
   assertToken(call);
   const user = basicUser(call.headers.authorization);
-  const run = (message, caller) => {
+  const run = async (message, caller) => {
     if (!method.run) {
       const text = `${path} is not in this version of the local backend`;
       throw new RpcError('unimplemented', text);
     }
     call.sandbox.paths.homeOf(user);
-    return method.run(message, caller);
+    const result = await method.run(message, caller);
+    if (method.logged) {
+      const fields = { logger: 'filesystem', ...message, user };
+      call.sandbox.logs.add('info', method.logged, fields);
+    }
+    return result;
   };
   const isTold = (error) => error instanceof PathError;
   return callRpc({ ...method, run }, path, { ...call, user }, isTold);
+}
+
+/** An upload, told in the sandbox's log by its paths. */
+async function loggedUpload(call) {
+  const answer = await upload(call);
+  const path = JSON.parse(answer.body).map((entry) => entry.path);
+  const user = call.query.get('username') ?? '';
+  call.sandbox.logs.add('info', 'Files written', { logger: 'filesystem', path, user });
+  return answer;
 }
 
 async function envdMetrics({ sandbox, metrics }) {

@@ -56,6 +56,7 @@ class ManagedProcess {
     this.#outputs = outputs;
     this.#onEnd = onEnd;
     this.pid = child.pid;
+    this.end = null; // the end event's message, once it was told
     this.config = config;
     this.tag = tag;
     // A process that exits while it is written to makes the pipe fail; `write` reports that.
@@ -206,7 +207,8 @@ class ManagedProcess {
   #end() {
     if (this.ended) return;
     clearTimeout(this.#deadline);
-    this.#endText = JSON.stringify({ event: { end: endEvent(this.#exit) } });
+    this.end = endEvent(this.#exit);
+    this.#endText = JSON.stringify({ event: { end: this.end } });
     this.#stdin?.destroy();
     const streams = [...this.#streams];
     this.#streams.clear();

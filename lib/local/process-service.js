@@ -74,7 +74,7 @@ class ProcessService {
       ...started,
       config,
       tag: message.tag,
-      onEnd: () => this.#retire(managed),
+      onEnd: () => this.#retire(managed, user),
     });
     this.#host.table.track(managed.pid, this.#sandbox.id);
     if (this.#sandbox.closed) {
@@ -83,6 +83,7 @@ class ProcessService {
       throw new RpcError('unavailable', 'the sandbox is gone');
     }
     this.#running.set(managed.pid, managed);
+    this.#sandbox.logs.add('info', 'Process started', logFields(managed, user));
     return this.#open(managed, headers, { timeoutMs, kill: true });
   }
 
@@ -184,8 +185,11 @@ class ProcessService {
     return stream;
   }
 
-  #retire(managed) {
+  #retire(managed, user) {
     if (!this.#running.delete(managed.pid)) return;
+    const { exitCode = 0, status } = managed.end;
+    const fields = { ...logFields(managed, user), exitCode, status };
+    this.#sandbox.logs.add('info', 'Process ended', fields);
     const timer = setTimeout(() => this.#ended.delete(managed.pid), LATE_CONNECT_MS);
     timer.unref();
     this.#ended.set(managed.pid, { managed, timer });
@@ -201,6 +205,12 @@ class ProcessService {
     const name = byTag ? `tag ${tag}` : `pid ${pid}`;
     throw new RpcError('not_found', `process with ${name} not found`);
   }
+}
+
+/** What the sandbox's log tells of a process: not its variables, which may hold secrets. */
+function logFields({ pid, config: { cmd, args }, tag }, user) {
+  const fields = { logger: 'process', pid, cmd, args: args.join(' '), user };
+  return tag === undefined ? fields : { ...fields, tag };
 }
 
 function stringsOnly(envs) {
