@@ -18,6 +18,16 @@ export interface LocalTemplate {
   diskSizeMB?: number;
   /** For every process of the template's sandboxes. */
   envVars?: Record<string, string>;
+  /** The default user. Default `user`. */
+  user?: string;
+  /** Where processes start. Default: the user's home. */
+  workdir?: string;
+  /** Runs in every sandbox of it from the beginning. */
+  startCmd?: string;
+  /** Succeeds when the start command is ready, which a create waits for. */
+  readyCmd?: string;
+  /** A directory that takes the place of the host's files. */
+  root?: string;
 }
 
 export interface LocalBackendOptions {
@@ -28,7 +38,10 @@ export interface LocalBackendOptions {
    * that you know. The others are not in this version: asking for them fails.
    */
   isolation?: 'auto' | 'none' | 'namespaces' | 'user';
-  /** Parent of the backend's own directory; default: the system's for temporary files. */
+  /**
+   * Keeps templates, snapshots and sandboxes that were paused to disk over a restart. One backend at a
+   * time: a second one rejects with `code` `STATE_DIRECTORY_IN_USE`. Default: nothing is kept.
+   */
   stateDir?: string;
   /** Keys that are accepted; the first is in `env`. Default: one for development. */
   apiKeys?: string[];
@@ -39,8 +52,17 @@ export interface LocalBackendOptions {
   envdVersion?: string;
   /** Gets one line per event. */
   log?: (line: string) => void;
-  /** Not in this version: anything but false is refused. */
-  tls?: false;
+  /** Sandboxes are `{port}-{id}.<domain>`, the control plane `api.<domain>`; without a port. */
+  domain?: string | null;
+  /**
+   * TLS with HTTP/2 and HTTP/1.1 beside plain HTTP on the same port, with a certificate made at start or
+   * with yours (PEM). Default: with a domain true.
+   */
+  tls?: boolean | { key: string; cert: string } | null;
+  /** Rules that are there from the start, or the name of a JSON file of them. */
+  faults?: FaultRule[] | string;
+  /** The key of the admin route `/_local/`; default: a random one, in `adminKey`. */
+  adminKey?: string | null;
   /** Not in this version: anything but false is refused. */
   envd?: false;
 }
@@ -85,6 +107,18 @@ export type FaultOp =
   | 'metrics'
   | 'envs'
   | 'port'
+  | 'teams'
+  | 'teamMetrics'
+  | 'template'
+  | 'templateTags'
+  | 'templateUpdate'
+  | 'templateDelete'
+  | 'templateBuild'
+  | 'templateFiles'
+  | 'templateUpload'
+  | 'templateBuildStart'
+  | 'templateBuildStatus'
+  | 'templateBuildLogs'
   | (string & {});
 
 export type FaultAction =
@@ -102,12 +136,48 @@ export type FaultAction =
   | { type: 'stall'; execute?: boolean }
   /** Executed; the answer comes `delayMs` later. */
   | { type: 'slow'; delayMs: number }
+  /** Executed; the head comes at once, the body in pieces (default: ten) with pauses between. */
+  | { type: 'slow-body'; delayMs: number; chunkBytes?: number }
+  /** Not executed: 507 in the words of envd. */
+  | 'disk-full'
+  | { type: 'disk-full' }
+  /** Executed; the answer, on streams one message, announces 7 bytes more than there are. */
+  | 'wrong-length'
+  | { type: 'wrong-length'; afterEvents?: number }
+  /** Executed; the answer, on streams one message, is JSON that breaks off. */
+  | 'garbage'
+  | { type: 'garbage'; afterEvents?: number }
+  /** Executed; the answer names another version of envd. */
+  | { type: 'version'; envdVersion: string }
+  /** Before it is executed, the end of the sandbox moves by so much. */
+  | { type: 'clock'; byMs: number }
+  /** Streams only, once, after `afterEvents` messages (default 1): the next data event is lost. */
+  | 'drop'
+  | { type: 'drop'; afterEvents?: number }
+  /** Streams only: the next message comes twice. */
+  | 'duplicate'
+  | { type: 'duplicate'; afterEvents?: number }
+  /** Streams only: the next envelope has flags and bytes that mean nothing. */
+  | 'corrupt'
+  | { type: 'corrupt'; afterEvents?: number }
+  /** Streams only: in place of the next data event one of so many bytes (64 MiB). */
+  | 'huge'
+  | { type: 'huge'; afterEvents?: number; bytes?: number }
+  /** Streams only: the end event never comes, though the stream ends properly. */
+  | 'no-end'
+  | { type: 'no-end'; afterEvents?: number }
+  /** Streams only: the next data event comes after the end event. */
+  | 'late-data'
+  | { type: 'late-data'; afterEvents?: number }
+  /** As `vanish`, but the control plane shows the sandbox as running. */
+  | 'crash'
+  | { type: 'crash'; afterEvents?: number }
   /**
-   * Streams only: breaks off inside an envelope after `afterEvents` messages (default 1, the start
-   * event), by a reset (default) or by a body that ends in the wrong place.
+   * Streams only: breaks off inside an envelope (default) or between two, after `afterEvents` messages
+   * (default 1, the start event), by a reset (default) or by a body that ends in the wrong place.
    */
   | 'cut'
-  | { type: 'cut'; afterEvents?: number; how?: 'reset' | 'end' }
+  | { type: 'cut'; afterEvents?: number; how?: 'reset' | 'end'; where?: 'inside' | 'between' }
   /** The sandbox is gone without a word; with `afterEvents`, or on `stream`, in mid-stream. */
   | 'vanish'
   | { type: 'vanish'; afterEvents?: number }
@@ -115,6 +185,7 @@ export type FaultAction =
   | {
       type?: 'status';
       status: number;
+      message?: string;
       body?: string | Uint8Array | object;
       headers?: Record<string, string>;
       retryAfter?: number | string;
@@ -195,7 +266,7 @@ export interface LocalSandbox {
   sandboxId: string;
   templateId: string;
   alias: string;
-  state: 'running';
+  state: 'running' | 'paused';
   startedAt: string;
   endAt: string;
   metadata: Record<string, string>;
@@ -214,7 +285,22 @@ export interface LocalIsolation {
 export interface LocalBackend {
   readonly url: string;
   /** What any E2B client needs in its environment. */
-  readonly env: { E2B_API_URL: string; E2B_SANDBOX_URL: string; E2B_API_KEY: string };
+  readonly env: {
+    E2B_API_KEY: string;
+    /** Without a domain. */
+    E2B_API_URL?: string;
+    E2B_SANDBOX_URL?: string;
+    /** With one: it and the port. */
+    E2B_DOMAIN?: string;
+    /** With a certificate that was made at start. */
+    NODE_EXTRA_CA_CERTS?: string;
+  };
+  /** What clients must trust; null without TLS, or with a certificate of yours. */
+  readonly ca: { readonly pem: string; readonly file: string } | null;
+  /** As E2B_DOMAIN has it, with the port. */
+  readonly domain: string | null;
+  /** Of the admin route, header `x-e2b-local-admin`. */
+  readonly adminKey: string;
   readonly isolation: LocalIsolation;
   readonly faults: Faults;
   /** The last 10,000, oldest first. */

@@ -13,20 +13,30 @@ const { parseOptions } = require('./options');
  * @param {number} [options.port]  0 (default): a free one
  * @param {'auto'|'none'} [options.isolation]  `auto` (default) warns when nothing is isolated, which
  *   in this version is always; `none` says that you know
- * @param {string} [options.stateDir]  parent of the directory in which homes are kept; default: the
- *   system's for temporary files. What the backend made there is removed by `close`
+ * @param {string} [options.stateDir]  keeps templates, snapshots and sandboxes that were paused to disk
+ *   over a restart; one backend at a time. Default: a temporary directory, and nothing is kept
+ * @param {string} [options.domain]  sandboxes are `{port}-{id}.<domain>`, the control plane
+ *   `api.<domain>`, and `backend.env` has E2B_DOMAIN in place of URLs; without a port
+ * @param {boolean|{ key: string, cert: string }} [options.tls]  TLS with HTTP/2 and HTTP/1.1 beside
+ *   plain HTTP on the same port, with a certificate made at start (`backend.ca`) or with yours;
+ *   default: with a domain true
+ * @param {object[]|string} [options.faults]  rules that are there from the start, or the name of a JSON
+ *   file of them, see `faults.js`
+ * @param {string} [options.adminKey]  of the admin route `/_local/` (header `x-e2b-local-admin`);
+ *   default: a random one, `backend.adminKey`
  * @param {string[]} [options.apiKeys]  accepted keys; default: one for development, in `backend.env`
  * @param {{ maxSandboxes?: number, maxProcesses?: number, maxTimeoutSeconds?: number }}
  *   [options.limits]  1,000 sandboxes (one more: 429 without Retry-After), 1,000 processes in each,
  *   86,400 seconds of life
  * @param {string[]|Record<string, { cpuCount?: number, memoryMB?: number, diskSizeMB?: number,
- *   envVars?: Record<string, string> }>} [options.templates]  beside `base`, `code-interpreter-v1`,
+ *   envVars?: Record<string, string>, user?: string, workdir?: string, startCmd?: string,
+ *   readyCmd?: string, root?: string }>} [options.templates]  beside `base`, `code-interpreter-v1`,
  *   `node`, `nodejs` and `python`, which are all the host; resources are only reported
  * @param {string} [options.envdVersion]  told to clients; default `0.6.13`
  * @param {(line: string) => void} [options.log]  one line per event; default: none
  * @returns {Promise<LocalBackend>}
  * @throws {TypeError} `code` `UNKNOWN_OPTION` (the message names the nearest), `INVALID_OPTION`, or
- *   `UNSUPPORTED_OPTION` for `tls`, `envd`, `isolation: 'namespaces'` and `'user'`
+ *   `UNSUPPORTED_OPTION` for `envd`, `isolation: 'namespaces'` and `'user'`
  */
 async function startLocalBackend(options) {
   const parsed = parseOptions(options);

@@ -55,6 +55,7 @@ class Registry {
         await life.startCommand();
       } catch (error) {
         await this.#end(sandbox).catch(() => {}); // what failed first is what is told
+        if (error instanceof HttpError) throw error;
         throw new HttpError(500, `the sandbox cannot be started: ${error.message}`, {
           errorCode: 'sandbox_create_failed',
         });

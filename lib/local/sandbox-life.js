@@ -37,6 +37,9 @@ class SandboxLife {
 
   /** Starts it, on its own files if it has any already. */
   async boot() {
+    if (!this.#host.hasWalls && this.#sandbox.template.root !== '') {
+      throw new HttpError(400, 'a template with a root needs an isolation with files of its own');
+    }
     if (!this.#host.hasWalls && !fs.existsSync(this.#sandbox.upper)) await this.#copyLayers();
     await this.#sandbox.prepare();
   }
