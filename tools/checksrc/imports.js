@@ -23,6 +23,12 @@ const C_LEVELS = [
 ];
 const C_LEAVES = ['host', 'stats', 'backtest'];
 
+// csrc/init: a program of its own over libc and the kernel. Its ground floor knows nothing of
+// sandboxes: these include nothing of the program but each other.
+const INIT_GROUND = ['wire', 'loop', 'clone', 'identity', 'text_file', 'remove_tree', 'boot'];
+const SYSTEM_HEADER = /^((arpa|linux|net|netinet|sys)\/)?\w+\.h$/;
+const NOT_SYSTEM = /^(curl|cjson|cJSON|openssl|uv|node_api|js_native_api|v8|pthread)\b/;
+
 // ---- JavaScript: rooms of lib/ ----------------------------------------------------------------
 // room -> the files in it, and the rooms it may import besides itself.
 const JS_ROOMS = {
@@ -59,12 +65,21 @@ function stemOf(file) {
   return path.basename(file).replace(/\.[ch]$/, '');
 }
 
+function checkInitInclude(stem, quoted, name) {
+  if (!quoted) {
+    const isSystem = SYSTEM_HEADER.test(name) && !NOT_SYSTEM.test(name);
+    return isSystem ? null : `csrc/init has libc and the kernel only, not ${name}`;
+  }
+  if (name.includes('/')) return `csrc/init shares nothing with the core, not ${name}`;
+  const isBelow = INIT_GROUND.includes(stem) && !INIT_GROUND.includes(stemOf(name));
+  return isBelow ? `${stem} is below ${name}` : null;
+}
+
 function checkCInclude(file, quoted, name) {
   const inner = /^csrc\/(napi|init)\//.exec(file)?.[1];
   const stem = stemOf(name);
   if (inner === 'init') {
-    const own = quoted && !name.includes('/');
-    return own || !quoted ? null : `csrc/init shares nothing with the core, not ${name}`;
+    return checkInitInclude(stemOf(file), quoted, name);
   }
   if (inner === 'napi') {
     if (/^curl\/|(^|\/)cJSON\.h$|^openssl\//.test(name)) return `the border never sees ${name}`;

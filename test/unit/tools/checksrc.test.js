@@ -20,7 +20,8 @@ describe('includes of C', () => {
     ['csrc/engine.c', '#include "tls.h"\n#include <curl/curl.h>'],
     ['csrc/napi/js_sandbox.c', '#include "loop.h"\n#include "e2b.h"\n#include <node_api.h>'],
     ['csrc/napi/addon.c', '#include "js_sandbox.h"'],
-    ['csrc/init/main.c', '#include "wire.h"\n#include <unistd.h>'],
+    ['csrc/init/main.c', '#include "wire.h"\n#include <unistd.h>\n#include <linux/sched.h>'],
+    ['csrc/init/boot.c', '#include "boot.h"\n#include "wire.h"'],
     ['csrc/stats.c', '#include "stats.h"\n#include <math.h>'],
   ])('%s may include what is on its level or above', (file, body) => {
     expect(findings(file, body)).toEqual([]);
@@ -47,6 +48,13 @@ describe('includes of C', () => {
       '#include "../buf.h"',
       'csrc/init shares nothing with the core, not ../buf.h',
     ],
+    [
+      'csrc/init/pty.c',
+      '#include <curl/curl.h>',
+      'csrc/init has libc and the kernel only, not curl/curl.h',
+    ],
+    ['csrc/init/pty.c', '#include <uv.h>', 'csrc/init has libc and the kernel only, not uv.h'],
+    ['csrc/init/wire.c', '#include "sandbox.h"', 'wire is below sandbox.h'],
   ])('%s with %s is refused', (file, body, message) => {
     expect(findings(file, body)).toEqual([message]);
   });
