@@ -18,7 +18,15 @@ const C_LEVELS = [
   ['operation', 'client'],
   ['unary', 'direct'],
   ['create', 'sandbox', 'files', 'template', 'telemetry'],
-  ['sign', 'transfer', 'process', 'process_build', 'process_control', 'process_kill', 'process_stream'],
+  [
+    'sign',
+    'transfer',
+    'process',
+    'process_build',
+    'process_control',
+    'process_kill',
+    'process_stream',
+  ],
   ['agent'],
 ];
 const C_LEAVES = ['host', 'stats', 'backtest'];
