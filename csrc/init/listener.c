@@ -1,6 +1,6 @@
 /*
- * listener.c: finds listening sockets in /proc/net, and who holds them in /proc/PID/fd. Must fail
- * closed: what cannot be looked at is not ours. Thread of pid 1.
+ * listener.c: finds who holds listening sockets, in /proc/PID/fd. Must fail closed: what cannot be
+ * looked at is not ours. Thread of pid 1.
  */
 #include "listener.h"
 
@@ -13,84 +13,7 @@
 
 #include "sandbox.h"
 
-#define LISTENING 0x0a
 #define MOST_ANCESTORS 10000
-
-/* ---- who listens ---- */
-
-/* An address as /proc/net prints it: words of memory, in hexadecimal. What the kernel prefers for a
- * connection to a loopback address has the higher rank. */
-typedef struct address_rank {
-    const char *address;
-    int rank;
-} address_rank_t;
-
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define LOOPBACK4 "0100007F"
-#define LOOPBACK6 "00000000000000000000000001000000"
-#define MAPPED4 "0000000000000000FFFF00000100007F"
-#else
-#define LOOPBACK4 "7F000001"
-#define LOOPBACK6 "00000000000000000000000000000001"
-#define MAPPED4 "00000000000000000000FFFF7F000001"
-#endif
-#define ANY4 "00000000"
-#define ANY6 "00000000000000000000000000000000"
-
-static const address_rank_t to_ipv4[] = {{LOOPBACK4, 4}, {MAPPED4, 3}, {ANY4, 2}, {ANY6, 1}};
-static const address_rank_t to_ipv6[] = {{LOOPBACK6, 2}, {ANY6, 1}};
-
-static int rank_of(const char *address, bool is_ipv6) {
-    const address_rank_t *ranks = is_ipv6 ? to_ipv6 : to_ipv4;
-    size_t count = is_ipv6 ? sizeof to_ipv6 / sizeof *to_ipv6 : sizeof to_ipv4 / sizeof *to_ipv4;
-    for (size_t i = 0; i < count; i++)
-        if (strcmp(ranks[i].address, address) == 0) return ranks[i].rank;
-    return 0;
-}
-
-static int read_table(listeners_t *listeners, const char *path, bool is_ipv6, uint16_t port,
-                      int *best) {
-    char line[512];
-    int code = 0;
-    FILE *table = fopen(path, "re");
-    if (table == NULL) return errno == ENOENT ? 0 : -errno;
-    if (fgets(line, sizeof line, table) == NULL) line[0] = '\0'; /* the heads of its columns */
-    while (code == 0 && fgets(line, sizeof line, table) != NULL) {
-        char address[33];
-        unsigned at, state;
-        unsigned long long inode;
-        if (sscanf(line, " %*u: %32[0-9A-F]:%4x %*[0-9A-F]:%*x %x %*s %*s %*s %*u %*u %llu",
-                   address, &at, &state, &inode) != 4)
-            continue;
-        if (state != LISTENING) break; /* the kernel prints those that listen first */
-        int rank = at == port ? rank_of(address, is_ipv6) : 0;
-        if (rank == 0 || rank < *best) continue;
-        if (rank > *best) listeners->count = 0;
-        *best = rank;
-        if (listeners->count == LISTENER_MOST)
-            code = -ECONNREFUSED;
-        else
-            listeners->inodes[listeners->count++] = inode;
-    }
-    fclose(table);
-    return code;
-}
-
-int listeners_find(listeners_t *listeners, bool is_ipv6, uint16_t port) {
-    int best = 0;
-    listeners->count = 0;
-    int code = is_ipv6 ? 0 : read_table(listeners, "/proc/self/net/tcp", is_ipv6, port, &best);
-    if (code == 0) code = read_table(listeners, "/proc/self/net/tcp6", is_ipv6, port, &best);
-    if (code == 0 && listeners->count == 0) code = -ECONNREFUSED;
-    return code;
-}
-
-bool listeners_equal(const listeners_t *left, const listeners_t *right) {
-    return left->count == right->count &&
-           memcmp(left->inodes, right->inodes, left->count * sizeof *left->inodes) == 0;
-}
-
-/* ---- who holds it ---- */
 
 int listener_search_init(listener_search_t *search, sandbox_t *sandbox, bool is_ipv6,
                          uint16_t port) {

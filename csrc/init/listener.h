@@ -28,6 +28,8 @@ typedef struct listener_search {
 
 /* 0; -ECONNREFUSED: nobody listens; or -errno. */
 int listeners_find(listeners_t *listeners, bool is_ipv6, uint16_t port);
+/* The same, the slow way. */
+int listeners_find_by_proc(listeners_t *listeners, bool is_ipv6, uint16_t port);
 bool listeners_equal(const listeners_t *left, const listeners_t *right);
 
 /* As listeners_find(). listener_search_destroy() in every case. */

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "box.h"
+#include "listener.h"
 
 static box_t box;
 
@@ -279,6 +280,24 @@ TEST("a port that the sandbox shares with the host is not reached at all") {
     close(fd);
     CHECK_INT(connect_to(5, port), 0);
     box_close(&box);
+}
+
+TEST("the kernel says the same over netlink as in /proc") {
+    uint16_t ports[3];
+    int fds[3] = {listen_outside(AF_INET, &ports[0]), listen_outside(AF_INET6, &ports[1])};
+    fds[2] = listen_outside(AF_INET, &ports[2]);
+    close(fds[2]);
+    for (int i = 0; i < 3; i++)
+        for (int is_ipv6 = 0; is_ipv6 < 2; is_ipv6++) {
+            listeners_t fast, slow;
+            int expected = i == is_ipv6 ? 0 : -ECONNREFUSED;
+            CHECK_INT(listeners_find(&fast, is_ipv6, ports[i]), expected);
+            CHECK_INT(listeners_find_by_proc(&slow, is_ipv6, ports[i]), expected);
+            CHECK_INT(fast.count, expected == 0);
+            CHECK(listeners_equal(&fast, &slow));
+        }
+    close(fds[0]);
+    close(fds[1]);
 }
 
 TEST("a connection that is given up is closed") {

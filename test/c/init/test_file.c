@@ -174,6 +174,24 @@ TEST("a WRITE that is given up leaves what was written, and no descriptor") {
     box_close(&box);
 }
 
+TEST("a file that is written anew is empty when nothing comes, or when it is given up") {
+    box_open(&box);
+    box_put(&box, "/home/user/x", "old");
+    box_put(&box, "/home/user/y", "old");
+    box_put(&box, "/home/user/z", "old");
+    CHECK_INT(box_write(&box, "/home/user/x", NULL, "", 0, &entry), 0);
+    CHECK_INT(entry.size, 0);
+    CHECK_STR(box_text(&box, "/home/user/x"), "");
+    box_ask(&box, 1, WIRE_WRITE, "ssl", "user", "/home/user/y", NULL);
+    far_expect(&box.far, WIRE_STARTED, 1);
+    far_tell(&box.far, WIRE_CANCEL, 0, 1);
+    far_expect(&box.far, WIRE_DONE, 1);
+    CHECK_STR(box_text(&box, "/home/user/y"), "");
+    CHECK_INT(box_write(&box, "/home/user/z", NULL, "n", 1, &entry), 0);
+    CHECK_STR(box_text(&box, "/home/user/z"), "n");
+    box_close(&box);
+}
+
 /* ---- metadata ---- */
 
 TEST("metadata is exactly what the last WRITE brought, and told by STAT") {
