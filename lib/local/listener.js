@@ -37,6 +37,7 @@ class Http2Response extends http2.Http2ServerResponse {
 class Listener {
   #sockets = new Set();
   #sessions = new Set();
+  #unheld = false; // the process may end while this listens
   #front;
   #plain;
   #tls = null;
@@ -59,6 +60,7 @@ class Listener {
     this.#plain.on('upgrade', onUpgrade);
     this.#front = certificate ? this.#sniffing(certificate, onRequest) : this.#plain;
     this.#front.on('connection', (socket) => {
+      if (this.#unheld) socket.unref();
       this.#sockets.add(socket);
       socket.on('close', () => this.#sockets.delete(socket));
     });
@@ -72,9 +74,11 @@ class Listener {
     });
   }
 
-  /** Lets the process end though this listens. */
+  /** From now on this and its connections do not keep the process from ending. */
   unref() {
+    this.#unheld = true;
     this.#front.unref();
+    for (const socket of this.#sockets) socket.unref();
   }
 
   /** @returns {Promise<void>} when the port is free again */
