@@ -84,7 +84,7 @@ test('pieces of an answer come as they are made, and a large body goes up whole'
       return;
     }
     let bytes = 0;
-    incoming.on('data', (chunk) => (bytes += chunk.length));  
+    incoming.on('data', (chunk) => (bytes += chunk.length));
     incoming.on('end', () => response.end(String(bytes)));
   });
   const sandbox = await client.create();
