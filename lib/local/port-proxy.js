@@ -85,7 +85,7 @@ async function proxyUpgrade({ sandbox, port, request, socket, head }) {
   return undefined;
 }
 
-/** @returns {import('./answer').Answer|null} */
+/** @returns {import('./answer').Answer|null} why this traffic must not pass; null: it may */
 function refuseTraffic(sandbox, headers) {
   if (sandbox.trafficToken === null) return null;
   const token = headers[TRAFFIC_HEADER];
@@ -189,4 +189,4 @@ function answerRaw(socket, { status, headers, body }) {
   socket.end(body);
 }
 
-module.exports = { answerRaw, proxyRequest, proxyUpgrade };
+module.exports = { answerRaw, proxyRequest, proxyUpgrade, refuseTraffic };

@@ -4,10 +4,11 @@
 
 const { HttpError, errorJson, raw, sandboxNotFound } = require('./answer');
 const { routeAdmin } = require('./admin');
+const { CODE_INTERPRETER_PORT, routeInterpreter } = require('./code-interpreter');
 const { deliver, faultAnswer, reset } = require('./delivery');
 const { routeEnvd } = require('./envd');
 const { Listener } = require('./listener');
-const { answerRaw, proxyRequest, proxyUpgrade } = require('./port-proxy');
+const { answerRaw, proxyRequest, proxyUpgrade, refuseTraffic } = require('./port-proxy');
 const { ENVD_PORT, routeRequest } = require('./routing');
 
 const BODY_TIMEOUT_MS = 10_000; // a body that is read whole must come at least this steadily
@@ -168,6 +169,11 @@ class Server {
     const { sandboxId, port } = target;
     const inSandbox = { sandboxId, port, needsSandbox: true };
     if (port === ENVD_PORT) return { ...routeEnvd(request.method, request.path), ...inSandbox };
+    if (port === CODE_INTERPRETER_PORT && this.#registry.get(sandboxId)?.interpreter) {
+      const route = routeInterpreter(request.method, request.path);
+      const handle = (call) => refuseTraffic(call.sandbox, call.headers) ?? route.handle(call);
+      return { ...route, handle, ...inSandbox };
+    }
     const handle = (call) => proxyRequest({ ...call, port });
     return { op: 'port', streamsBody: true, handle, ...inSandbox };
   }

@@ -4,6 +4,7 @@
 
 const { execFile } = require('node:child_process');
 const { once } = require('node:events');
+const http = require('node:http');
 const http2 = require('node:http2');
 const https = require('node:https');
 const path = require('node:path');
@@ -137,6 +138,26 @@ test('many streams share a connection; of a killed sandbox only its own are rese
   expect(error).toBeNull();
   expect(body.toString()).toContain(Buffer.from('still here\n').toString('base64'));
   session.close();
+});
+
+test('a port of a sandbox is reached over HTTP/2, bodies both ways', async () => {
+  const server = http.createServer((incoming, response) => {
+    response.writeHead(200, ['X-Seen-Host', incoming.headers.host, 'Connection', 'keep-alive']);
+    incoming.pipe(response);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const sandbox = await new Client(far.backend).create();
+  const authority = `${server.address().port}-${sandbox.id}.${DOMAIN}:${port()}`;
+  const session = await connect();
+  const headers = { ':method': 'POST', ':path': '/x', ':authority': authority };
+  const answer = await exchange(session, headers, Buffer.alloc(1_000_000, 'x'));
+  expect([answer.status, answer.body.length]).toEqual([200, 1_000_000]);
+  expect(answer.head['x-seen-host']).toBe(authority);
+  const empty = await exchange(session, { ':path': '/', ':authority': authority });
+  expect([empty.status, empty.body.length]).toEqual([200, 0]);
+  session.close();
+  server.close();
 });
 
 test.each([

@@ -31,7 +31,7 @@ class Execution {
       if (this.#controller.signal.aborted) return undefined;
       keepalive.refresh();
       const hasRoom = response.write(`${JSON.stringify(stamped(message))}\n`);
-      if (fault && ++said >= fault.afterEvents) this.#handOver(fault);
+      if (fault?.take && ++said >= fault.afterEvents) this.#handOver(fault);
       return hasRoom ? undefined : roomIn(response);
     };
     const keepalive = setInterval(() => say({ type: 'keepalive' }), KEEPALIVE_MS);
