@@ -226,6 +226,34 @@ TEST("five hundred programs at once all end, and leave no zombie") {
     finish();
 }
 
+static bool is_zombie(void *context) {
+    char path[64], state = '?';
+    snprintf(path, sizeof path, "/proc/%d/stat", *(pid_t *)context);
+    FILE *file = fopen(path, "r");
+    if (file == NULL) return false;
+    int fields = fscanf(file, "%*d (%*[^)]) %c", &state);
+    fclose(file);
+    return fields == 1 && state == 'Z';
+}
+
+TEST("hundreds that end while pid 1 does nothing are all told of when it goes on") {
+    enum { ALL = 300 };
+    static pid_t pids[ALL];
+    static const char *const args[] = {"sleep", "1000", NULL};
+    begin();
+    for (uint32_t i = 0; i < ALL; i++) {
+        program_spawn(&pid1.far, i + 1, &(order_t){.args = args});
+        pids[i] = program_started(&pid1.far, i + 1);
+    }
+    CHECK_INT(kill(pid1.pid, SIGSTOP), 0);
+    for (size_t i = 0; i < ALL; i++) CHECK_INT(kill(pids[i], SIGKILL), 0);
+    for (size_t i = 0; i < ALL; i++) CHECK(pid1_until(is_zombie, &pids[i]));
+    CHECK_INT(kill(pid1.pid, SIGCONT), 0);
+    for (size_t done = 0; done < ALL;)
+        if (far_next(&pid1.far).type == WIRE_DONE) done++;
+    finish();
+}
+
 TEST("when the backend is gone, pid 1 ends") {
     begin();
     program_shell(&pid1.far, 1, 0, "exec sleep 1000");
