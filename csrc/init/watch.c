@@ -77,13 +77,15 @@ static void take_event(spot_t *spot, const struct inotify_event *event) {
         take_own(spot, event->mask);
         return;
     }
-    bool recursive = spot->owner->flags & WIRE_WATCH_RECURSIVE;
+    bool recursive = spot->owner->flags & WIRE_WATCH_RECURSIVE, known = false;
     if (recursive && (event->mask & IN_ISDIR)) {
         spot_t *child = watch_child(spot, name);
         if ((event->mask & (IN_MOVED_FROM | IN_DELETE)) && child != NULL) watch_drop(child);
-        if ((event->mask & (IN_CREATE | IN_MOVED_TO)) && watch_found(spot, name, true) < 0) return;
+        if ((event->mask & (IN_CREATE | IN_MOVED_TO)) && watch_found(spot, name, true, &known) < 0)
+            return;
     }
-    if (event->mask & (IN_CREATE | IN_MOVED_TO)) watch_tell(spot, name, WIRE_CREATED);
+    /* A known one was found while its parent was looked through, and told. */
+    if ((event->mask & (IN_CREATE | IN_MOVED_TO)) && !known) watch_tell(spot, name, WIRE_CREATED);
     if (event->mask & IN_MOVED_FROM) watch_tell(spot, name, WIRE_RENAMED);
     if (event->mask & IN_ATTRIB) watch_tell(spot, name, WIRE_CHMODDED);
     if (event->mask & IN_MODIFY) watch_tell(spot, name, WIRE_WRITTEN);

@@ -80,8 +80,9 @@ void watch_path(const spot_t *spot, const char *base, const char *name, char pat
 
 /* What lies in a directory is looked for from the next slice on; is_new: and told. */
 void watch_queue(spot_t *spot, bool is_new);
-/* A directory was found in another one. 0; or -errno, and the stream has failed. */
-int watch_found(spot_t *above, const char *name, bool is_new);
+/* A directory was found in another one; *known: it had been before. 0; or -errno, and the stream
+ * has failed. */
+int watch_found(spot_t *above, const char *name, bool is_new, bool *known);
 /* A slice of it; STARTED after the first time. */
 void watch_slice(stream_t *stream);
 /* The stream looks for nothing any more. */

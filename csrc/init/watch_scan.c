@@ -35,12 +35,12 @@ static bool is_gone(int code) {
     return code == -ENOENT || code == -ENOTDIR || code == -ELOOP || code == -EACCES;
 }
 
-int watch_found(spot_t *above, const char *name, bool is_new) {
+int watch_found(spot_t *above, const char *name, bool is_new, bool *known) {
     watching_t *owner = above->owner;
     spot_t *spot;
-    bool known;
-    int code = watch_add(owner, above, name, &spot, &known);
-    if (code == 0 && !known) watch_queue(spot, is_new);
+    *known = false;
+    int code = watch_add(owner, above, name, &spot, known);
+    if (code == 0 && !*known) watch_queue(spot, is_new);
     if (code == 0 || is_gone(code)) return 0;
     watch_fail(owner, code, "watch");
     return code;
@@ -86,10 +86,12 @@ static bool scan_name(watching_t *owner) {
     }
     if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) return true;
     spot_t *at = owner->at;
+    bool known = false;
     /* It is watched before it is told: who hears of it may count on it. */
-    if (is_directory(dirfd(owner->dir), entry) && watch_found(at, entry->d_name, at->tell) < 0)
+    if (is_directory(dirfd(owner->dir), entry) &&
+        watch_found(at, entry->d_name, at->tell, &known) < 0)
         return false;
-    if (at->tell) watch_tell(at, entry->d_name, WIRE_CREATED);
+    if (at->tell && !known) watch_tell(at, entry->d_name, WIRE_CREATED);
     return true;
 }
 
