@@ -17,14 +17,12 @@
 
 /* ---- capabilities ---- */
 
-int confine_capabilities(bool own_network) {
+int confine_capabilities(void) {
     static const int kept[] = {CAP_CHOWN,  CAP_DAC_OVERRIDE,     CAP_FSETID,     CAP_FOWNER,
                                CAP_SETGID, CAP_SETUID,           CAP_SETFCAP,    CAP_SETPCAP,
                                CAP_KILL,   CAP_NET_BIND_SERVICE, CAP_SYS_CHROOT, CAP_AUDIT_WRITE};
     uint64_t keep = 0;
     for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) keep |= 1ull << kept[i];
-    /* Packets of one's own making; on the host's network they would be everybody's. */
-    if (own_network) keep |= 1ull << CAP_NET_RAW;
     for (int capability = 0; prctl(PR_CAPBSET_READ, capability) >= 0; capability++)
         if ((keep >> capability & 1) == 0 && prctl(PR_CAPBSET_DROP, capability) < 0) return -errno;
     return prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) < 0 ? -errno : 0;

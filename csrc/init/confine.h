@@ -18,9 +18,9 @@ typedef struct confine {
 } confine_t;
 
 /* Of this process's bounding set: what is not among those that a container runtime leaves to its
- * containers goes, for all that it executes. Its own stay. `own_network`: nobody else is on it.
- * 0 or -errno. */
-int confine_capabilities(bool own_network);
+ * containers goes, for all that it executes; so do devices, and packets of one's own making, which
+ * on the host's network would be everybody's. Its own stay. 0 or -errno. */
+int confine_capabilities(void);
 
 /* None where the kernel has no filters, or this machine's calls are not known here. */
 void confine_prepare(confine_t *confine, boot_rung_t rung);

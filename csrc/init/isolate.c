@@ -113,10 +113,9 @@ static int build_spaces(const walls_plan_t *plan, const boot_t *boot, wall_failu
     if (build_files(plan, boot, failure, note, note_size) < 0) return -1;
     if (sethostname(boot->hostname, strlen(boot->hostname)) < 0)
         return failed(failure, errno, "set the host's name");
-    bool own_network = boot->flags & BOOT_NO_NETWORK;
-    int code = own_network ? network_open_loopback() : 0;
+    int code = boot->flags & BOOT_NO_NETWORK ? network_open_loopback() : 0;
     if (code < 0) return failed(failure, -code, "start the loopback");
-    code = confine_capabilities(own_network);
+    code = confine_capabilities();
     return code < 0 ? failed(failure, -code, "give up capabilities") : 0;
 }
 
