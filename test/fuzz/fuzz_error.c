@@ -85,7 +85,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     e2b_buf_destroy(&http.answer);
     fill_body(&http.answer, data + 4, size - 4);
     MUST(e2b_http_header(&http, "X-Access-Token: %s", token) == E2B_OK);
-    http.token = token;
+    http.tokens[0] = token;
     http.what = "asking";
     http.status = 100 + (data[0] * 256 + data[1]) % 900;
     http.head_done = http.status >= 200;
