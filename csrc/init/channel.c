@@ -11,9 +11,10 @@
 #include "sandbox.h"
 
 #define READ_BYTES (64u * 1024)
-#define ROOM (512u * 1024)  /* what waits to be sent while anybody may add to it by his own choice \
-                             */
-#define AGAIN (128u * 1024) /* at which those that were held up go on */
+/* What waits to be sent while anybody may add to it by his own choice. */
+#define ROOM (512u * 1024)
+/* At which those that were held up go on. */
+#define AGAIN (128u * 1024)
 /* What one more answer, and the ends of all streams, come to beyond that. */
 #define MOST (ROOM + 2u * WIRE_MAX_FRAME + WIRE_MAX_STREAMS * 64u)
 #define LAST_WORDS_MS 200
