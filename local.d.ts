@@ -10,11 +10,11 @@ export interface LocalBackendLimits {
 }
 
 export interface LocalTemplate {
-  /** Only reported. Default 2. */
+  /** A limit where `isolation.has.limits`. Default 2. */
   cpuCount?: number;
-  /** Only reported. Default 1,024. */
+  /** A limit. Default 1,024. */
   memoryMB?: number;
-  /** Only reported. Default 1,024. */
+  /** A limit on what a sandbox writes. Default 1,024. */
   diskSizeMB?: number;
   /** For every process of the template's sandboxes. */
   envVars?: Record<string, string>;
@@ -34,10 +34,12 @@ export interface LocalBackendOptions {
   /** 0 (default): a free one. */
   port?: number;
   /**
-   * `auto` (default) takes the best rung that starts and warns when it isolates nothing; `none` says
-   * that you know. The others are not in this version: asking for them fails.
+   * `auto` (default) takes the best that really starts, and warns when it isolates nothing;
+   * `namespaces`: the better of `root` (all namespaces, cgroups, two users) and `user` (a user
+   * namespace of one identity); `none`: plain processes. One that is asked for by name and cannot be
+   * had rejects with the code `ISOLATION_UNAVAILABLE` and says why.
    */
-  isolation?: 'auto' | 'none' | 'namespaces' | 'user';
+  isolation?: 'auto' | 'namespaces' | 'root' | 'user' | 'none';
   /**
    * Keeps templates, snapshots and sandboxes that were paused to disk over a restart. One backend at a
    * time: a second one rejects with `code` `STATE_DIRECTORY_IN_USE`. Default: nothing is kept.
@@ -270,16 +272,31 @@ export interface LocalSandbox {
   startedAt: string;
   endAt: string;
   metadata: Record<string, string>;
-  /** Where `/home/user` lies on the host. */
+  /** Where what was written to `/home/user` lies on the host. */
   home: string;
   processes: { pid: number; cmd: string; args: string[]; tag?: string }[];
 }
 
 export interface LocalIsolation {
-  readonly rung: 'none';
-  readonly asked: 'auto' | 'none';
+  readonly rung: 'root' | 'user' | 'none';
+  readonly asked: 'auto' | 'namespaces' | 'root' | 'user' | 'none';
+  /** What a sandbox that was really booted has got. */
+  readonly has: {
+    /** Writes do not reach the host's files. */
+    readonly files: boolean;
+    /** A sandbox can be without any network. */
+    readonly network: boolean;
+    /** Memory, processes and processor time by cgroup. */
+    readonly limits: boolean;
+    /** Pausing by the kernel's freezer; else by signals. */
+    readonly freezer: boolean;
+    /** `user` and `root` are different. */
+    readonly users: boolean;
+  };
   readonly stops: readonly string[];
   readonly doesNotStop: readonly string[];
+  /** Why the rungs above it were not taken. */
+  readonly refusals: readonly string[];
 }
 
 export interface LocalBackend {

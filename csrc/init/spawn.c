@@ -224,12 +224,15 @@ static void close_ends(ends_t *ends) {
     }
 }
 
-/* The program reads (0) or writes (1, 2); our end does not block. */
-static int open_pipe(ends_t *ends, int i) {
+/* The program reads (0) or writes (1, 2); our end does not block. It is the user's, who may open it
+ * again as /dev/stdout. */
+static int open_pipe(ends_t *ends, sandbox_t *sandbox, const user_t *user, int i) {
     int fds[2];
     if (pipe2(fds, O_CLOEXEC) < 0) return -errno;
     ends->ours[i] = fds[i == 0 ? 1 : 0];
     ends->theirs[i] = fds[i == 0 ? 0 : 1];
+    int code = users_give(sandbox, user, ends->theirs[i]);
+    if (code < 0) return code;
     return fcntl(ends->ours[i], F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
 }
 
@@ -257,9 +260,10 @@ static int open_ends(ends_t *ends, sandbox_t *sandbox, const user_t *user,
     if (order->flags & WIRE_SPAWN_PTY) {
         code = open_terminal(ends, sandbox, user, order);
     } else {
-        code = order->flags & WIRE_SPAWN_STDIN ? open_pipe(ends, 0) : open_null(&ends->theirs[0]);
-        if (code == 0) code = open_pipe(ends, 1);
-        if (code == 0) code = open_pipe(ends, 2);
+        code = order->flags & WIRE_SPAWN_STDIN ? open_pipe(ends, sandbox, user, 0)
+                                               : open_null(&ends->theirs[0]);
+        if (code == 0) code = open_pipe(ends, sandbox, user, 1);
+        if (code == 0) code = open_pipe(ends, sandbox, user, 2);
     }
     if (code < 0) close_ends(ends);
     return code;

@@ -2,16 +2,11 @@
 'use strict';
 
 const { randomBytes } = require('node:crypto');
-const { isMainThread } = require('node:worker_threads');
+const path = require('node:path');
 const { ControlPlane } = require('./control-plane');
-const { guardExit } = require('./exit-guard');
 const { Faults } = require('./faults');
-const { postGuardian } = require('./guardian');
 const { chooseIsolation } = require('./isolation');
 const { Metrics } = require('./metrics');
-const { PipePool } = require('./pipes');
-const { ProcessTable } = require('./process-table');
-const { Reaper } = require('./reaper');
 const { Registry } = require('./registry');
 const { RequestLog } = require('./request-log');
 const { Server } = require('./server');
@@ -23,45 +18,67 @@ const { Transitions } = require('./transitions');
 
 class LocalBackend {
   #state;
-  #directory;
+  #launcher;
   #registry;
   #transitions;
   #templates;
   #builds;
   #identity;
-  #reaper;
   #metrics;
   #server;
   #requestLog;
-  #unguard;
   #closing = null;
 
-  /** Use `startLocalBackend`. @param {object} options  checked, see `options.js` */
-  constructor(options) {
+  /**
+   * Use `startLocalBackend`.
+   * @param {object} options  checked, see `options.js`
+   * @returns {Promise<LocalBackend>} serving
+   */
+  static async start(options) {
+    const { isolation: asked, log, port } = options;
+    const state = new StateDirectory(options.stateDir);
+    let launcher = null;
+    try {
+      const ground = await chooseIsolation({ asked, directory: state.live, log });
+      ({ launcher } = ground);
+      state.prepare(); // the launcher of a rung that failed has cleared it
+      const backend = new LocalBackend(options, state, ground);
+      launcher = null; // from here on the backend closes it
+      await backend.#listen(port);
+      return backend;
+    } catch (error) {
+      await launcher?.close();
+      await state.close();
+      throw error;
+    }
+  }
+
+  /** Use `startLocalBackend`. */
+  constructor(options, state, { isolation, launcher, ...ground }) {
     const { apiKeys, limits, templates, envdVersion, domain, log } = options;
-    this.isolation = chooseIsolation(options.isolation);
+    this.isolation = isolation;
     this.faults = new Faults();
     for (const rule of options.faults) this.faults.add(rule);
     const requestLog = new RequestLog();
     this.requests = requestLog.records;
-    this.#state = new StateDirectory(options.stateDir);
-    this.#directory = this.#state.run;
-    const nonce = randomBytes(8).toString('hex');
-    const table = new ProcessTable(nonce);
-    this.#reaper = new Reaper(table);
-    const pipes = new PipePool(this.#directory);
+    this.#state = state;
+    this.#launcher = launcher;
     const { maxProcesses, maxSandboxes, maxTimeoutSeconds } = limits;
-    const host = { directory: this.#directory, table, reaper: this.#reaper, pipes, maxProcesses };
+    const onDeath = ({ id }, reason) => void this.#registry.remove(id, reason);
+    const host = {
+      ...{ rung: isolation.rung, hasWalls: isolation.has.files, launcher, ...ground },
+      ...{ maxProcesses, log, onDeath },
+    };
     const seed = this.#state.seed();
     this.#registry = new Registry(host, { seed, maxSandboxes, log });
-    this.#metrics = new Metrics(table, this.#registry);
+    this.#metrics = new Metrics(this.#registry);
     this.#templates = new Templates(templates, this.#state);
     const parts = { registry: this.#registry, templates: this.#templates, state: this.#state, log };
     this.#transitions = new Transitions(parts);
     this.#builds = new TemplateBuilds(parts);
     const shared = {
       ...{ registry: this.#registry, metrics: this.#metrics, transitions: this.#transitions },
-      canIsolateNetwork: this.isolation.rung !== 'none',
+      canIsolateNetwork: isolation.has.network,
     };
     const control = new ControlPlane({
       ...{ ...shared, apiKeys, envdVersion, templates: this.#templates, builds: this.#builds },
@@ -78,24 +95,18 @@ class LocalBackend {
       ...{ ...shared, control, faults: this.faults, requestLog, admin, domain, log },
       certificate: this.#identity.certificate,
     });
-    const unguard = guardExit((end) => this.#closeSync(end));
-    const dismiss = isMainThread
-      ? () => {}
-      : postGuardian(nonce, this.#state.persistent ? this.#state.live : this.#state.root);
-    this.#unguard = () => {
-      unguard();
-      dismiss();
-    };
     this.apiKey = apiKeys[0];
     this.adminKey = admin.key;
     for (const name of ['apiKey', 'adminKey']) {
       Object.defineProperty(this, name, { enumerable: false });
     }
-    pipes.warm();
+    void launcher.ended.then((how) => {
+      if (!launcher.closing)
+        log(`the launcher ${how}: all sandboxes are gone, and none can be made`);
+    });
   }
 
-  /** Use `startLocalBackend`. */
-  async listen(port) {
+  async #listen(port) {
     try {
       const actual = await this.#server.listen(port);
       this.#identity.port = actual;
@@ -120,7 +131,7 @@ class LocalBackend {
    * @returns {{ sandboxId: string, templateId: string, alias: string, state: 'running'|'paused',
    *   startedAt: string, endAt: string, metadata: object, home: string,
    *   processes: { pid: number, cmd: string, args: string[], tag?: string }[] }[]} a snapshot;
-   *   `home` is where `/home/user` lies on the host
+   *   `home` is where what was written to `/home/user` lies on the host
    */
   sandboxes() {
     return this.#registry.list().map((sandbox) => ({
@@ -131,7 +142,7 @@ class LocalBackend {
       startedAt: new Date(sandbox.startedAt).toISOString(),
       endAt: new Date(sandbox.endAt).toISOString(),
       metadata: { ...sandbox.metadata },
-      home: sandbox.paths.toHost('/home/user'),
+      home: path.join(sandbox.upper, 'home/user'),
       processes: sandbox.processes.describe(),
     }));
   }
@@ -176,19 +187,12 @@ class LocalBackend {
     this.#metrics.close();
     await this.#builds.close();
     const kept = (sandbox) => this.#transitions.outlivesBackend(sandbox);
-    await this.#registry.removeAll('backend closed', (sandbox) => !kept(sandbox));
+    const left = await this.#registry.removeAll('backend closed', (one) => !kept(one));
     await closed;
-    const processes = this.#reaper.killAllSync();
-    this.#unguard();
+    const processes = (await this.#launcher.close()) ? 0 : left;
     await this.#state.close();
     const sandboxes = this.#registry.list().filter((sandbox) => !kept(sandbox)).length;
     return { left: { sandboxes, processes } };
-  }
-
-  /** For the end of the process, when no promise will be settled any more. */
-  #closeSync({ final }) {
-    this.#registry.killAllSync();
-    if (final) this.#state.closeSync();
   }
 }
 

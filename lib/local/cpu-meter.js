@@ -1,48 +1,29 @@
-// Turns the processor ticks of a changing set of processes into a percentage. Work of a process that
-// exits between two looks is counted only as far as its parent waited for it: without cgroups the
-// kernel tells no more.
+// Turns the processor time that a sandbox has used since its start into a percentage of the processors
+// that it has. Pure.
 'use strict';
 
-const { execFileSync } = require('node:child_process');
-
-let ticksPerSecond = 0;
-
 class CpuMeter {
-  #ticks = new Map();
+  #cpuUs = 0;
   #lastMs = Date.now();
+  #percent = 0;
 
   /**
-   * @param {{ pid: number, startTicks: number, cpuTicks: number }[]} entries
+   * @param {number} cpuUs  since its start; less than before: it was started anew
    * @param {number} cpuCount
-   * @param {number} nowMs
-   * @returns {number} 0..100 of `cpuCount` processors since the last call
+   * @param {number} [nowMs]
+   * @returns {number} 0..100 of `cpuCount` processors since the last call; within a millisecond of
+   *   it the same again
    */
-  read(entries, cpuCount, nowMs = Date.now()) {
-    const ticks = new Map();
-    let used = 0;
-    for (const { pid, startTicks, cpuTicks } of entries) {
-      const key = `${pid}:${startTicks}`;
-      ticks.set(key, cpuTicks);
-      used += Math.max(0, cpuTicks - (this.#ticks.get(key) ?? 0));
-    }
-    const elapsedMs = Math.max(1, nowMs - this.#lastMs);
-    this.#ticks = ticks;
+  read(cpuUs, cpuCount, nowMs = Date.now()) {
+    const elapsedMs = nowMs - this.#lastMs;
+    if (elapsedMs < 1) return this.#percent;
+    const usedUs = cpuUs >= this.#cpuUs ? cpuUs - this.#cpuUs : cpuUs;
+    this.#cpuUs = cpuUs;
     this.#lastMs = nowMs;
-    const percent = ((used / clockTicks()) * 1000 * 100) / (elapsedMs * cpuCount);
-    return Math.round(Math.min(100, percent) * 100) / 100;
+    const percent = (usedUs / 1000 / (elapsedMs * cpuCount)) * 100;
+    this.#percent = Math.round(Math.min(100, percent) * 100) / 100;
+    return this.#percent;
   }
-}
-
-/** The unit of /proc's times: 100 on every Linux that matters, but asked for once. */
-function clockTicks() {
-  if (ticksPerSecond === 0) {
-    try {
-      ticksPerSecond = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' })) || 100;
-    } catch {
-      ticksPerSecond = 100;
-    }
-  }
-  return ticksPerSecond;
 }
 
 module.exports = { CpuMeter };

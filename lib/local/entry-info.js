@@ -1,58 +1,52 @@
-// envd's EntryInfo: what one path is, in ProtoJSON, with Go's notation for permissions.
+// envd's EntryInfo: what one path is, in ProtoJSON, with Go's notation for permissions. Pure.
 'use strict';
 
-const fs = require('node:fs');
 const path = require('node:path');
+const { FILE_TYPE } = require('./init/wire');
 
-let hostNames = null;
+const TYPE_TEXT = {
+  [FILE_TYPE.FILE]: 'FILE_TYPE_FILE',
+  [FILE_TYPE.DIRECTORY]: 'FILE_TYPE_DIRECTORY',
+};
+const FORMAT = 0o170000;
+
+/** Go's letters for what is not a regular file, by st_mode's format. */
+const FORMAT_LETTERS = {
+  0o040000: 'd',
+  0o060000: 'D',
+  0o010000: 'p',
+  0o140000: 'S',
+  0o020000: 'Dc',
+};
 
 /**
- * @param {import('./sandbox-paths').SandboxPaths} paths
- * @param {string} inside  a resolved path
- * @returns {Promise<object>} EntryInfo; rejects with the file system's error
+ * @param {import('./init/sandbox-init').InitEntry} entry
+ * @returns {object} EntryInfo
  */
-async function entryInfo(paths, inside) {
-  const host = paths.toHost(inside);
-  const own = await fs.promises.lstat(host);
-  const isLink = own.isSymbolicLink();
-  const target = isLink ? await fs.promises.stat(host).catch(() => null) : own;
-  const shown = target ?? own;
-  const type = target ? typeOf(target) : undefined;
+function entryInfo({ path: inside, type, size, mode, owner, group, mtimeNs, link, metadata }) {
+  const isLink = link !== '';
+  const shown = TYPE_TEXT[type];
   return {
     name: path.posix.basename(inside),
-    ...(type ? { type } : {}),
+    ...(shown ? { type: shown } : {}),
     path: inside,
-    size: String(own.size),
-    mode: shown.mode & 0o777,
-    permissions: (isLink ? 'L' : goPrefix(shown)) + rwx(shown.mode),
-    owner: ownerName(own, 'uid', paths, host),
-    group: ownerName(own, 'gid', paths, host),
-    modifiedTime: own.mtime.toISOString(),
-    ...(isLink ? { symlinkTarget: await linkTarget(paths, host) } : {}),
+    size: String(size),
+    mode: mode & 0o777,
+    permissions: (isLink ? 'L' : goPrefix(mode)) + rwx(mode),
+    owner,
+    group,
+    modifiedTime: timestamp(mtimeNs),
+    ...(isLink ? { symlinkTarget: link } : {}),
+    ...(Object.keys(metadata).length > 0 ? { metadata } : {}),
   };
 }
 
-function typeOf(stat) {
-  if (stat.isDirectory()) return 'FILE_TYPE_DIRECTORY';
-  if (stat.isFile()) return 'FILE_TYPE_FILE';
-  return undefined;
-}
-
-async function linkTarget(paths, host) {
-  const target = await fs.promises.realpath(host).catch(() => fs.promises.readlink(host));
-  return paths.toInside(target);
-}
-
-function goPrefix(stat) {
-  let prefix = '';
-  if (stat.isDirectory()) prefix += 'd';
-  if (stat.isBlockDevice()) prefix += 'D';
-  if (stat.isFIFO()) prefix += 'p';
-  if (stat.isSocket()) prefix += 'S';
-  if (stat.mode & 0o4000) prefix += 'u';
-  if (stat.mode & 0o2000) prefix += 'g';
-  if (stat.isCharacterDevice()) prefix += 'Dc';
-  if (stat.mode & 0o1000) prefix += 't';
+/** @returns {string} the letters before `rwx`, in the order of Go's: `dalTLDpSugct?` */
+function goPrefix(mode) {
+  let prefix = FORMAT_LETTERS[mode & FORMAT] ?? '';
+  const special = (mode & 0o4000 ? 'u' : '') + (mode & 0o2000 ? 'g' : '');
+  prefix = prefix === 'Dc' ? `D${special}c` : prefix + special;
+  if (mode & 0o1000) prefix += 't';
   return prefix || '-';
 }
 
@@ -60,24 +54,14 @@ function rwx(mode) {
   return Array.from('rwxrwxrwx', (letter, i) => (mode & (0o400 >> i) ? letter : '-')).join('');
 }
 
-/** Without users of its own, a sandbox's files belong to the backend's user: clients see `user`. */
-function ownerName(stat, kind, paths, host) {
-  if (paths.isOwn(host) && stat.uid === process.getuid()) return 'user';
-  hostNames ??= { uid: readNames('/etc/passwd'), gid: readNames('/etc/group') };
-  return hostNames[kind].get(stat[kind]) ?? String(stat[kind]);
+/** RFC 3339 with 0, 3, 6 or 9 decimals, as ProtoJSON has it. */
+function timestamp(ns) {
+  const second = 1_000_000_000n;
+  const rest = ((ns % second) + second) % second;
+  const text = new Date(Number((ns - rest) / 1_000_000n)).toISOString().slice(0, -5);
+  if (rest === 0n) return `${text}Z`;
+  const digits = rest.toString().padStart(9, '0');
+  return `${text}.${digits.replace(/(?:000){1,2}$/, '')}Z`;
 }
 
-function readNames(file) {
-  const names = new Map();
-  try {
-    for (const line of fs.readFileSync(file, 'utf8').split('\n')) {
-      const [name, , id] = line.split(':');
-      if (id !== undefined) names.set(Number(id), name);
-    }
-  } catch {
-    // A system without the file shows numbers.
-  }
-  return names;
-}
-
-module.exports = { entryInfo, goPrefix, rwx };
+module.exports = { entryInfo, goPrefix, rwx, timestamp };

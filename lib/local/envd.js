@@ -3,12 +3,11 @@
 'use strict';
 
 const { HttpError, errorJson, json, noContent } = require('./answer');
-const { RpcError } = require('./connect-rpc');
-const { FilesystemService } = require('./filesystem-service');
-const { download, upload } = require('./files-routes');
+const { download } = require('./files-download');
+const { compose, upload } = require('./files-upload');
 const { toEnvdMetrics } = require('./metrics');
+const { PathError } = require('./path-error');
 const { callRpc } = require('./rpc-call');
-const { PathError } = require('./sandbox-paths');
 const { safeEqual } = require('./signature');
 
 const RPC_BODY_BYTES = 64 * 1024 * 1024;
@@ -25,10 +24,9 @@ const HOST_SIDE = [
 ];
 
 const processCall = (method) => (message, call) => call.sandbox.processes[method](message, call);
-const filesystemCall = (method) => (message, call) =>
-  new FilesystemService(call.sandbox)[method](message, call);
+const filesystemCall = (method) => (message, call) => call.sandbox.files[method](message, call);
 
-/** RPC methods by path; without `run` a method is known and not in this version. */
+/** RPC methods by path. `stream`: true: of answers; 'client': of requests. */
 const RPC_METHODS = {
   '/process.Process/Start': { op: 'start', stream: true, run: processCall('start') },
   '/process.Process/Connect': { op: 'attach', stream: true, run: processCall('connect') },
@@ -36,8 +34,10 @@ const RPC_METHODS = {
   '/process.Process/SendInput': { op: 'input', run: processCall('sendInput') },
   '/process.Process/CloseStdin': { op: 'closeStdin', run: processCall('closeStdin') },
   '/process.Process/SendSignal': { op: 'signal', run: processCall('sendSignal') },
-  '/process.Process/StreamInput': { op: 'streamInput', stream: 'client' },
-  '/process.Process/Update': { op: 'update' },
+  '/process.Process/StreamInput': {
+    ...{ op: 'streamInput', stream: 'client', run: processCall('streamInput') },
+  },
+  '/process.Process/Update': { op: 'update', run: processCall('update') },
   '/filesystem.Filesystem/Stat': { op: 'files.stat', run: filesystemCall('stat') },
   '/filesystem.Filesystem/ListDir': { op: 'files.list', run: filesystemCall('listDir') },
   '/filesystem.Filesystem/MakeDir': {
@@ -55,10 +55,18 @@ const RPC_METHODS = {
     run: filesystemCall('remove'),
     logged: 'Entry removed',
   },
-  '/filesystem.Filesystem/WatchDir': { op: 'files.watch', stream: true },
-  '/filesystem.Filesystem/CreateWatcher': { op: 'files.watch' },
-  '/filesystem.Filesystem/GetWatcherEvents': { op: 'files.watch' },
-  '/filesystem.Filesystem/RemoveWatcher': { op: 'files.watch' },
+  '/filesystem.Filesystem/WatchDir': {
+    ...{ op: 'files.watch', stream: true, run: filesystemCall('watchDir') },
+  },
+  '/filesystem.Filesystem/CreateWatcher': {
+    ...{ op: 'files.watch', run: filesystemCall('createWatcher') },
+  },
+  '/filesystem.Filesystem/GetWatcherEvents': {
+    ...{ op: 'files.watch', run: filesystemCall('getWatcherEvents') },
+  },
+  '/filesystem.Filesystem/RemoveWatcher': {
+    ...{ op: 'files.watch', run: filesystemCall('removeWatcher') },
+  },
 };
 
 /** REST routes by method and path. `open`: the route looks after its own authorization, or needs none. */
@@ -68,7 +76,7 @@ const REST_ROUTES = {
   'GET /envs': { op: 'envs', run: ({ sandbox }) => json(200, sandbox.envVars) },
   'GET /files': { op: 'files.get', open: true, run: download },
   'POST /files': { op: 'files.post', open: true, streamsBody: true, run: loggedUpload },
-  'POST /files/compose': { op: 'files.compose', run: notInThisVersion },
+  'POST /files/compose': { op: 'files.compose', run: compose },
 };
 
 /**
@@ -99,17 +107,13 @@ function routeEnvd(method, path) {
 
 async function rpcAnswer(method, path, call) {
   assertToken(call);
-  const user = basicUser(call.headers.authorization);
+  const { sandbox } = call;
+  const user = basicUser(call.headers.authorization) ?? sandbox.users.defaultUser;
   const run = async (message, caller) => {
-    if (!method.run) {
-      const text = `${path} is not in this version of the local backend`;
-      throw new RpcError('unimplemented', text);
-    }
-    call.sandbox.paths.homeOf(user);
+    await sandbox.users.homeOf(user);
     const result = await method.run(message, caller);
     if (method.logged) {
-      const fields = { logger: 'filesystem', ...message, user };
-      call.sandbox.logs.add('info', method.logged, fields);
+      sandbox.logs.add('info', method.logged, { logger: 'filesystem', ...message, user });
     }
     return result;
   };
@@ -130,10 +134,6 @@ async function envdMetrics({ sandbox, metrics }) {
   return json(200, toEnvdMetrics(await metrics.sample(sandbox)), { 'cache-control': 'no-store' });
 }
 
-function notInThisVersion({ method, path }) {
-  return errorJson(501, `${method} ${path} is not in this version of the local backend`);
-}
-
 function hostSideOnly(path) {
   const message =
     'This endpoint is reserved for the E2B control plane and is not reachable through the sandbox URL';
@@ -146,11 +146,11 @@ function assertToken({ sandbox, headers }) {
   }
 }
 
-/** @returns {string} the user of an Authorization header with an empty password, else the default */
+/** @returns {string|null} the user of an Authorization header with an empty password */
 function basicUser(header) {
   const match = /^Basic ([A-Za-z0-9+/=]+)$/i.exec(header ?? '');
-  if (!match) return 'user';
-  return Buffer.from(match[1], 'base64').toString().split(':')[0] || 'user';
+  if (!match) return null;
+  return Buffer.from(match[1], 'base64').toString().split(':')[0] || null;
 }
 
 module.exports = { RPC_METHODS, basicUser, routeEnvd };

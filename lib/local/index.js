@@ -11,8 +11,10 @@ const { parseOptions } = require('./options');
  *
  * @param {object} [options]
  * @param {number} [options.port]  0 (default): a free one
- * @param {'auto'|'none'} [options.isolation]  `auto` (default) warns when nothing is isolated, which
- *   in this version is always; `none` says that you know
+ * @param {'auto'|'namespaces'|'root'|'user'|'none'} [options.isolation]  `auto` (default) takes the
+ *   best that really starts, and warns when it isolates nothing; `namespaces`: the better of `root`
+ *   (all namespaces, cgroups, two users) and `user` (a user namespace of one identity); `none`: plain
+ *   processes. One that was asked for by name and cannot be had rejects and says why
  * @param {string} [options.stateDir]  keeps templates, snapshots and sandboxes that were paused to disk
  *   over a restart; one backend at a time. Default: a temporary directory, and nothing is kept
  * @param {string} [options.domain]  sandboxes are `{port}-{id}.<domain>`, the control plane
@@ -31,17 +33,17 @@ const { parseOptions } = require('./options');
  * @param {string[]|Record<string, { cpuCount?: number, memoryMB?: number, diskSizeMB?: number,
  *   envVars?: Record<string, string>, user?: string, workdir?: string, startCmd?: string,
  *   readyCmd?: string, root?: string }>} [options.templates]  beside `base`, `code-interpreter-v1`,
- *   `node`, `nodejs` and `python`, which are all the host; resources are only reported
+ *   `node`, `nodejs` and `python`, which are all the host; resources are limits
  * @param {string} [options.envdVersion]  told to clients; default `0.6.13`
  * @param {(line: string) => void} [options.log]  one line per event; default: none
  * @returns {Promise<LocalBackend>}
  * @throws {TypeError} `code` `UNKNOWN_OPTION` (the message names the nearest), `INVALID_OPTION`, or
- *   `UNSUPPORTED_OPTION` for `envd`, `isolation: 'namespaces'` and `'user'`
+ *   `UNSUPPORTED_OPTION` for `envd`
+ * @throws {Error} `code` `ISOLATION_UNAVAILABLE`
  */
 async function startLocalBackend(options) {
   const parsed = parseOptions(options);
-  const backend = new LocalBackend(parsed);
-  await backend.listen(parsed.port);
+  const backend = await LocalBackend.start(parsed);
   parsed.log(`local E2B backend at ${backend.url}, isolation: ${backend.isolation.rung}`);
   return backend;
 }

@@ -1,12 +1,12 @@
-// One process of a sandbox: its pipes, its listeners, its end. Output goes to whoever listens and is
+// One process of a sandbox: its listeners, its input, its end. Output goes to whoever listens and is
 // lost otherwise; a listener that does not read blocks the process, as a terminal would. The end is
 // told when the pipes are at their end too, except after a signal that came through the API.
 'use strict';
 
 const { RpcError } = require('./connect-rpc');
 
-const MAX_DATA_BYTES = 32 * 1024;
-const MAX_STDIN_BYTES = 64 * 1024 * 1024; // written and not yet read
+const MAX_DATA_BYTES = { stdout: 32 * 1024, stderr: 32 * 1024, pty: 16 * 1024 };
+const MAX_INPUT_BYTES = 64 * 1024 * 1024; // written and not yet taken
 const MAX_TIMER_MS = 0x7fffffff;
 const GRACE_MS = 50; // after a signal: how long the pipes must be silent before the end is told
 
@@ -29,47 +29,49 @@ const SIGNAL_TEXT = {
 };
 
 class ManagedProcess {
-  #child;
-  #stdin;
-  #outputs;
+  #process;
   #streams = new Set();
   #blocked = new Set();
+  #owedCredit = 0; // bytes that were delivered while somebody had enough
   #exit = null; // { code, signal } as soon as the process itself is gone
+  #over = false; // nothing more comes of it
   #endText = null; // the end event, once it was told
   #signalled = false;
   #deadline = null;
   #bytesSeen = 0;
+  #inputBytes = 0;
   #onEnd;
 
   /**
    * @param {object} parts
-   * @param {import('node:child_process').ChildProcess} parts.child
-   * @param {import('node:stream').Writable|null} parts.stdin
-   * @param {{ stdout: import('node:stream').Readable, stderr: import('node:stream').Readable }} parts.outputs
+   * @param {import('./init/init-process').InitProcess} parts.process
    * @param {object} parts.config  as `List` reports it
    * @param {string} [parts.tag]
    * @param {() => void} parts.onEnd  once, when the end event was told
    */
-  constructor({ child, stdin, outputs, config, tag, onEnd }) {
-    this.#child = child;
-    this.#stdin = stdin;
-    this.#outputs = outputs;
+  constructor({ process, config, tag, onEnd }) {
+    this.#process = process;
     this.#onEnd = onEnd;
-    this.pid = child.pid;
+    this.pid = process.pid;
     this.end = null; // the end event's message, once it was told
     this.config = config;
     this.tag = tag;
-    // A process that exits while it is written to makes the pipe fail; `write` reports that.
-    stdin?.on('error', () => {});
-    for (const [name, output] of Object.entries(outputs)) {
-      output.on('data', (chunk) => this.#onData(name, chunk));
-      output.on('error', () => output.destroy());
-      output.on('close', () => this.#endIfOver());
-    }
-    child.on('exit', (code, signal) => {
-      this.#exit = { code, signal };
-      if (this.#signalled) this.#endWhenSilent();
-      this.#endIfOver();
+  }
+
+  /** Takes what the process says, from its first byte: so its first stream must be attached before. */
+  begin() {
+    this.#process.listen({
+      onData: (name, bytes) => this.#onData(name, bytes),
+      onExit: (exit) => {
+        this.#exit = exit;
+        if (this.#signalled) this.#endWhenSilent();
+        this.#endIfOver();
+      },
+      onOver: (error) => {
+        // Without a sandbox there is no end to tell: its streams are cut.
+        this.#over = error === null;
+        this.#endIfOver();
+      },
     });
   }
 
@@ -100,41 +102,64 @@ class ManagedProcess {
   /** Tells that a stream can take more. */
   unblock(stream) {
     if (!this.#blocked.delete(stream) || this.#blocked.size > 0) return;
-    for (const output of Object.values(this.#outputs)) output.resume();
+    this.#process.credit(this.#owedCredit);
+    this.#owedCredit = 0;
   }
 
   /**
+   * @param {'stdin'|'pty'} kind
    * @param {Buffer} data
-   * @returns {Promise<void>} when the pipe took all of it
+   * @returns {Promise<void>} when all of it is on its way
    */
-  write(data) {
-    if (!this.#stdin?.writable) {
-      return Promise.reject(
-        new RpcError('internal', 'error writing to stdin: stdin not enabled or closed'),
-      );
+  async write(kind, data) {
+    const { pty, writable } = this.#process;
+    const name = kind === 'pty' ? 'tty' : 'stdin';
+    const refuse = (code, text) => new RpcError(code, `error writing to ${name}: ${text}`);
+    if (kind === 'pty' && !pty) {
+      const text = 'tty not assigned to process, input should be written to the stdin';
+      throw refuse('internal', text);
     }
-    if (this.#stdin.writableLength > MAX_STDIN_BYTES) {
-      return Promise.reject(
-        new RpcError('resource_exhausted', 'the process does not read its stdin'),
-      );
+    if (kind === 'stdin' && pty) {
+      const text = 'tty assigned to process, input should be written to the pty, not the stdin';
+      throw refuse('internal', text);
     }
-    return new Promise((resolve, reject) => {
-      this.#stdin.write(data, (error) => {
-        if (error) reject(new RpcError('internal', `error writing to stdin: ${error.message}`));
-        else resolve();
-      });
-    });
+    if (!writable) throw refuse('internal', `${name} not enabled or closed`);
+    if (this.#inputBytes + data.length > MAX_INPUT_BYTES) {
+      throw refuse('resource_exhausted', 'the process does not read its input');
+    }
+    this.#inputBytes += data.length;
+    try {
+      await this.#process.write(data);
+    } catch (error) {
+      throw refuse('internal', error.message);
+    } finally {
+      this.#inputBytes -= data.length;
+    }
   }
 
   closeStdin() {
-    if (!this.#stdin) throw new RpcError('internal', 'error closing stdin: stdin not enabled');
-    this.#stdin.end();
+    if (this.#process.pty) {
+      const text = 'cannot close stdin of a process with a tty, send Ctrl+D (0x04) in its place';
+      throw new RpcError('unknown', `error closing stdin: ${text}`);
+    }
+    if (!this.#process.writable) {
+      throw new RpcError('internal', 'error closing stdin: stdin not enabled or closed');
+    }
+    this.#process.endInput();
+  }
+
+  /** @param {{ cols: number, rows: number }} size */
+  resize(size) {
+    if (!this.#process.pty) {
+      throw new RpcError('internal', 'error resizing tty: tty not assigned to process');
+    }
+    this.#process.resize(size);
   }
 
   /** @param {'SIGKILL'|'SIGTERM'} name  goes to this one process, not to its children */
   signal(name) {
     this.#signalled = true;
-    if (this.#exit === null) this.#child.kill(name);
+    if (this.#exit === null) this.#process.signal(name);
     else this.#endWhenSilent();
   }
 
@@ -156,41 +181,30 @@ class ManagedProcess {
     stream.finish({ code: 'deadline_exceeded', message: 'context deadline exceeded' });
   }
 
-  /** Kills the process and what stayed in its group: all that can be done without /proc. */
-  killGroup() {
-    try {
-      process.kill(-this.pid, 'SIGKILL');
-    } catch {
-      // The group is gone already.
-    }
-  }
-
   /** Lets go of everything when the sandbox is gone. */
   dispose() {
     clearTimeout(this.#deadline);
-    this.#stdin?.destroy();
-    for (const output of Object.values(this.#outputs)) output.destroy();
     for (const stream of [...this.#streams]) stream.close();
   }
 
-  #onData(name, chunk) {
-    this.#bytesSeen += chunk.length;
-    if (this.#streams.size === 0) return;
-    for (let offset = 0; offset < chunk.length; offset += MAX_DATA_BYTES) {
-      const base64 = chunk.toString('base64', offset, offset + MAX_DATA_BYTES);
+  #onData(name, bytes) {
+    this.#bytesSeen += bytes.length;
+    const most = MAX_DATA_BYTES[name];
+    for (let at = 0; at < bytes.length && this.#streams.size > 0; at += most) {
+      const base64 = bytes.toString('base64', at, at + most);
       const text = `{"event":{"data":{"${name}":"${base64}"}}}`;
       for (const stream of [...this.#streams]) this.#deliver(stream, text);
     }
+    if (this.#blocked.size > 0) this.#owedCredit += bytes.length;
+    else this.#process.credit(bytes.length);
   }
 
   #deliver(stream, text) {
-    if (stream.send(text) || !this.#streams.has(stream)) return;
-    this.#blocked.add(stream);
-    for (const output of Object.values(this.#outputs)) output.pause();
+    if (!stream.send(text) && this.#streams.has(stream)) this.#blocked.add(stream);
   }
 
   #endIfOver() {
-    if (this.#exit && Object.values(this.#outputs).every(({ closed }) => closed)) this.#end();
+    if (this.#exit && this.#over) this.#end();
   }
 
   /** Children of a killed process may hold its pipes for ever: the end does not wait for them. */
@@ -209,7 +223,7 @@ class ManagedProcess {
     clearTimeout(this.#deadline);
     this.end = endEvent(this.#exit);
     this.#endText = JSON.stringify({ event: { end: this.end } });
-    this.#stdin?.destroy();
+    this.#process.release(); // its children's pipes break, as with envd
     const streams = [...this.#streams];
     this.#streams.clear();
     for (const stream of streams) {

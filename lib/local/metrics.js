@@ -1,69 +1,55 @@
-// Measures the sandboxes' own processes: envd's /metrics, the control plane's metrics and their short
-// history. Real numbers only: what the kernel does not tell about a group of processes (page cache)
-// is 0.
+// Measures the sandboxes: envd's /metrics, the control plane's metrics and their short history. Numbers
+// of the sandbox's own processes and files, as its pid 1 tells them.
 'use strict';
 
-const fs = require('node:fs');
-const { residentBytes } = require('./process-table');
-
+const MIB = 1024 * 1024;
 const SAMPLE_MS = 5_000;
 const MAX_SAMPLES = 720; // an hour
 
 class Metrics {
-  #table;
   #registry;
   #timer;
 
-  /**
-   * @param {import('./process-table').ProcessTable} table
-   * @param {import('./registry').Registry} registry
-   */
-  constructor(table, registry) {
-    this.#table = table;
+  /** @param {import('./registry').Registry} registry */
+  constructor(registry) {
     this.#registry = registry;
-    this.#timer = setInterval(() => void this.#sampleAll(), SAMPLE_MS);
+    this.#timer = setInterval(() => this.#sampleAll(), SAMPLE_MS);
     this.#timer.unref();
   }
 
   /**
-   * @param {import('./sandbox').Sandbox} sandbox
+   * @param {import('./sandbox').Sandbox} sandbox  running
    * @returns {Promise<object>} the present moment; also kept in the history
    */
   async sample(sandbox) {
-    const disk = await fs.promises.statfs(sandbox.paths.directory).catch(() => null);
-    return this.#take(sandbox, this.#table.scan(), disk);
+    const usage = await sandbox.init.usage();
+    const { cpuCount, memoryMB, diskSizeMB } = sandbox.template;
+    const nowMs = Date.now();
+    const sample = {
+      timestamp: new Date(nowMs).toISOString(),
+      timestampUnix: Math.floor(nowMs / 1000),
+      cpuCount,
+      cpuUsedPct: sandbox.cpu.read(usage.cpuUs, cpuCount, nowMs),
+      memUsed: usage.memoryBytes,
+      memTotal: memoryMB * MIB,
+      memCache: usage.cacheBytes,
+      diskUsed: usage.diskBytes,
+      diskTotal: diskSizeMB * MIB,
+    };
+    sandbox.samples.push(sample);
+    if (sandbox.samples.length > MAX_SAMPLES) sandbox.samples.shift();
+    return sample;
   }
 
   close() {
     clearInterval(this.#timer);
   }
 
-  async #sampleAll() {
-    const sandboxes = this.#registry.running();
-    if (sandboxes.length === 0) return;
-    const disk = await fs.promises.statfs(sandboxes[0].paths.directory).catch(() => null);
-    const processes = this.#table.scan();
-    for (const sandbox of sandboxes) this.#take(sandbox, processes, disk);
-  }
-
-  #take(sandbox, processes, disk) {
-    const entries = processes.get(sandbox.id) ?? [];
-    const { cpuCount, memoryMB } = sandbox.template;
-    const nowMs = Date.now();
-    const sample = {
-      timestamp: new Date(nowMs).toISOString(),
-      timestampUnix: Math.floor(nowMs / 1000),
-      cpuCount,
-      cpuUsedPct: sandbox.cpu.read(entries, cpuCount, nowMs),
-      memUsed: entries.reduce((sum, { pid }) => sum + residentBytes(pid), 0),
-      memTotal: memoryMB * 1024 * 1024,
-      memCache: 0,
-      diskUsed: disk ? (disk.blocks - disk.bfree) * disk.bsize : 0,
-      diskTotal: disk ? disk.blocks * disk.bsize : 0,
-    };
-    sandbox.samples.push(sample);
-    if (sandbox.samples.length > MAX_SAMPLES) sandbox.samples.shift();
-    return sample;
+  #sampleAll() {
+    for (const sandbox of this.#registry.running()) {
+      // One that ends just now has nothing to tell.
+      if (sandbox.alive) void this.sample(sandbox).catch(() => {});
+    }
   }
 }
 
@@ -76,8 +62,8 @@ function toEnvdMetrics(sample) {
     mem_total: sample.memTotal,
     mem_used: sample.memUsed,
     mem_cache: sample.memCache,
-    mem_total_mib: Math.floor(sample.memTotal / 1048576),
-    mem_used_mib: Math.floor(sample.memUsed / 1048576),
+    mem_total_mib: Math.floor(sample.memTotal / MIB),
+    mem_used_mib: Math.floor(sample.memUsed / MIB),
     disk_used: sample.diskUsed,
     disk_total: sample.diskTotal,
   };

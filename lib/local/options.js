@@ -29,7 +29,7 @@ const TEMPLATE_KEYS = [
   ...['startCmd', 'readyCmd', 'root'],
 ];
 const DOMAIN = /^(?=.{1,200}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
-const RUNGS = ['auto', 'none', 'namespaces', 'user'];
+const RUNGS = ['auto', 'namespaces', 'root', 'user', 'none'];
 
 /**
  * @param {object} options  see `startLocalBackend`
@@ -50,12 +50,6 @@ function parseOptions(options = {}) {
   }
   if (!RUNGS.includes(isolation)) {
     throw invalid(`isolation must be one of ${RUNGS.join(', ')}; it is '${isolation}'`);
-  }
-  if (isolation === 'namespaces' || isolation === 'user') {
-    throw optionError(
-      'UNSUPPORTED_OPTION',
-      `isolation '${isolation}' is not in this version; there is only 'none' (also as 'auto')`,
-    );
   }
   const { domain = null, tls = domain !== null, adminKey = null } = options;
   if (domain !== null && !(isText(domain) && DOMAIN.test(domain))) {

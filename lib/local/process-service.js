@@ -1,13 +1,11 @@
-// envd's process.Process service: Start, Connect, List, SendInput, CloseStdin, SendSignal. Keeps the
-// processes of one sandbox; speaks messages, not bytes on the wire.
+// envd's process.Process service: Start, Connect, List, SendInput, StreamInput, CloseStdin, SendSignal,
+// Update. Keeps the processes of one sandbox; speaks messages, not bytes on the wire.
 'use strict';
 
-const fs = require('node:fs');
 const { RpcError, parseTimeoutMs } = require('./connect-rpc');
 const { EventStream } = require('./event-stream');
 const { ManagedProcess } = require('./managed-process');
-const { MARKER_VARIABLE } = require('./process-table');
-const { SANDBOX_PATH, startProcess } = require('./spawn');
+const { parseSize, parseStart, startError } = require('./start-request');
 
 const LATE_CONNECT_MS = 30_000;
 const MAX_TIMER_MS = 0x7fffffff;
@@ -20,21 +18,18 @@ const SIGNALS = {
 
 class ProcessService {
   #sandbox;
-  #host;
+  #maxProcesses;
   #running = new Map();
   #ended = new Map(); // for the late Connect
   #starting = 0;
 
-  /** Whether any process was ever started: if not, there is nothing to look for at the end. */
-  used = false;
-
   /**
    * @param {import('./sandbox').Sandbox} sandbox
-   * @param {object} host  what all sandboxes share: `{ table, reaper, pipes, maxProcesses }`
+   * @param {number} maxProcesses  that were started here, at a time
    */
-  constructor(sandbox, host) {
+  constructor(sandbox, maxProcesses) {
     this.#sandbox = sandbox;
-    this.#host = host;
+    this.#maxProcesses = maxProcesses;
   }
 
   /** @returns {{ pid: number, cmd: string, args: string[], tag?: string }[]} for the owner's eyes */
@@ -51,40 +46,32 @@ class ProcessService {
    * @returns {Promise<EventStream>}
    */
   async start(message, { headers, user }) {
-    const { cmd, args, env, cwd, config } = this.#parse(message, user);
+    const { spec, config } = await parseStart(message, user, this.#sandbox);
     const timeoutMs = parseTimeoutMs(headers);
-    await assertDirectory(cwd.host, cwd.inside);
-    if (this.#running.size + this.#starting >= this.#host.maxProcesses) {
+    if (this.#running.size + this.#starting >= this.#maxProcesses) {
       throw new RpcError(
         'resource_exhausted',
-        `the sandbox has ${this.#host.maxProcesses} processes already`,
+        `the sandbox has ${this.#maxProcesses} processes already`,
       );
     }
     this.#starting += 1;
-    this.used = true;
-    let started;
+    let process;
     try {
-      const stdin = message.stdin !== false;
-      const { pipes } = this.#host;
-      started = await startProcess({ cmd, args, env, cwd: cwd.host, stdin, pipes });
+      process = await this.#sandbox.init.spawn(spec);
+    } catch (error) {
+      throw startError(error, spec);
     } finally {
       this.#starting -= 1;
     }
     const managed = new ManagedProcess({
-      ...started,
-      config,
-      tag: message.tag,
+      ...{ process, config, tag: message.tag },
       onEnd: () => this.#retire(managed, user),
     });
-    this.#host.table.track(managed.pid, this.#sandbox.id);
-    if (this.#sandbox.closed) {
-      managed.dispose();
-      await this.#host.reaper.kill(this.#sandbox.id);
-      throw new RpcError('unavailable', 'the sandbox is gone');
-    }
     this.#running.set(managed.pid, managed);
     this.#sandbox.logs.add('info', 'Process started', logFields(managed, user));
-    return this.#open(managed, headers, { timeoutMs, kill: true });
+    const stream = this.#open(managed, headers, { timeoutMs, kill: true });
+    managed.begin();
+    return stream;
   }
 
   /** @returns {EventStream} a further stream of a process, also of one that ended lately */
@@ -103,11 +90,21 @@ class ProcessService {
   }
 
   async sendInput(message) {
-    const managed = this.#find(message.process);
-    const { stdin, pty } = message.input ?? {};
-    if (pty !== undefined) throw new RpcError('internal', 'error writing to tty: no tty assigned');
-    if (typeof stdin !== 'string') throw new RpcError('unimplemented', 'invalid input type');
-    await managed.write(Buffer.from(stdin, 'base64'));
+    await writeInput(this.#find(message.process), message.input);
+    return {};
+  }
+
+  /**
+   * A stream of input for one process, which the first message names.
+   * @param {AsyncIterable<object>} messages
+   */
+  async streamInput(messages) {
+    let managed = null;
+    for await (const { start, data } of messages) {
+      if (start) managed = this.#find(start.process);
+      else if (data && !managed) throw new RpcError('invalid_argument', 'data before start');
+      else if (data) await writeInput(managed, data.input);
+    }
     return {};
   }
 
@@ -124,45 +121,18 @@ class ProcessService {
     return {};
   }
 
-  /** Lets go of all processes when the sandbox is gone; the reaper kills them. */
+  update(message) {
+    const managed = this.#find(message.process);
+    if (message.pty) managed.resize(parseSize(message.pty));
+    return {};
+  }
+
+  /** Lets go of all processes when the sandbox is gone, or starts anew. */
   dispose() {
-    for (const managed of this.#running.values()) {
-      if (!this.#host.table.available) managed.killGroup();
-      managed.dispose();
-    }
+    for (const managed of this.#running.values()) managed.dispose();
     for (const { timer } of this.#ended.values()) clearTimeout(timer);
     this.#running.clear();
     this.#ended.clear();
-  }
-
-  #parse(message, user) {
-    const { cmd, args = [], envs = {}, cwd } = message.process ?? {};
-    if (typeof cmd !== 'string' || cmd === '') {
-      throw new RpcError('invalid_argument', 'process.cmd is required');
-    }
-    if (!Array.isArray(args) || args.some((arg) => typeof arg !== 'string')) {
-      throw new RpcError('invalid_argument', 'process.args must be strings');
-    }
-    if (message.pty) {
-      throw new RpcError('unimplemented', 'pty is not in this version of the local backend');
-    }
-    const { paths, envVars } = this.#sandbox;
-    const inside = paths.resolve(cwd ?? '', user);
-    const env = {
-      PATH: SANDBOX_PATH,
-      HOME: paths.toHost(paths.homeOf(user)),
-      USER: user,
-      LOGNAME: user,
-      TMPDIR: paths.temporary,
-      E2B_SANDBOX: 'true',
-      E2B_SANDBOX_ID: this.#sandbox.id,
-      E2B_TEMPLATE_ID: this.#sandbox.templateId,
-      ...envVars,
-      ...stringsOnly(envs),
-      [MARKER_VARIABLE]: this.#host.table.markerOf(this.#sandbox.id),
-    };
-    const config = { cmd, args, envs: stringsOnly(envs), ...(cwd === undefined ? {} : { cwd }) };
-    return { cmd, args, env, cwd: { inside, host: paths.toHost(inside) }, config };
   }
 
   #open(managed, headers, { timeoutMs, kill }) {
@@ -213,21 +183,11 @@ function logFields({ pid, config: { cmd, args }, tag }, user) {
   return tag === undefined ? fields : { ...fields, tag };
 }
 
-function stringsOnly(envs) {
-  for (const [name, value] of Object.entries(envs)) {
-    if (typeof value !== 'string' || name === '' || name.includes('=') || /\0/.test(name + value)) {
-      throw new RpcError('invalid_argument', `process.envs: '${name}' is not a valid variable`);
-    }
-  }
-  return envs;
-}
-
-async function assertDirectory(host, inside) {
-  const stat = await fs.promises.stat(host).catch(() => null);
-  if (!stat) throw new RpcError('invalid_argument', `cwd '${inside}' does not exist`);
-  if (!stat.isDirectory()) {
-    throw new RpcError('invalid_argument', `cwd '${inside}' is not a directory`);
-  }
+/** @param {{ stdin?: string, pty?: string }} [input]  base64 */
+async function writeInput(managed, input = {}) {
+  const [kind] = ['stdin', 'pty'].filter((name) => typeof input[name] === 'string');
+  if (!kind) throw new RpcError('unimplemented', 'invalid input type');
+  await managed.write(kind, Buffer.from(input[kind], 'base64'));
 }
 
 module.exports = { LATE_CONNECT_MS, ProcessService };

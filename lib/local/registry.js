@@ -27,7 +27,7 @@ class Registry {
   onRemoved = async () => {};
 
   /**
-   * @param {object} host  what every sandbox is handed
+   * @param {import('./sandbox').Host} host  handed to every sandbox
    * @param {{ seed: string, maxSandboxes: number, log: (line: string) => void }} options  `seed`: of
    *   the tokens, which are the same again when a sandbox comes back from disk
    */
@@ -167,13 +167,6 @@ class Registry {
     const left = (await Promise.all(removals)).reduce((sum, count) => sum + count, 0);
     await Promise.all(this.#ending);
     return left;
-  }
-
-  /** For an exit listener: kills without waiting for the event loop. */
-  killAllSync() {
-    for (const sandbox of this.#sandboxes.values()) sandbox.cut();
-    this.#sandboxes.clear();
-    return this.#host.reaper.killAllSync();
   }
 
   /** Sets the timer to the next end. What is paused has none; what changes is looked at after that. */

@@ -5,7 +5,6 @@
 
 const { execFile } = require('node:child_process');
 const fs = require('node:fs');
-const net = require('node:net');
 const path = require('node:path');
 const { setTimeout: delay } = require('node:timers/promises');
 const { promisify } = require('node:util');
@@ -13,7 +12,6 @@ const { HttpError } = require('./answer');
 const { removeTree } = require('./state-directory');
 
 const COPY = process.platform === 'linux' ? ['-a', '--reflink=auto'] : ['-a'];
-const MAX_FREEZE_ROUNDS = 100;
 const COPY_TIMEOUT_MS = 10 * 60_000;
 const READY_MS = 60_000;
 const MAX_READY_WAIT_MS = 500;
@@ -27,8 +25,7 @@ class SandboxLife {
 
   /**
    * @param {import('./sandbox').Sandbox} sandbox
-   * @param {object} host  what all sandboxes share: `{ hasWalls }`: whether sandboxes have files of
-   *   their own; without an init also `{ table, reaper }`
+   * @param {import('./sandbox').Host} host
    */
   constructor(sandbox, host) {
     this.#sandbox = sandbox;
@@ -48,41 +45,22 @@ class SandboxLife {
    * Ends all its processes; its files stay.
    * @returns {Promise<number>} processes that could not be killed
    */
-  async stop() {
-    const { init, processes } = this.#sandbox;
-    processes.dispose();
-    if (init !== undefined) {
-      await init?.end();
-      return 0;
-    }
-    return processes.used ? this.#host.reaper.kill(this.#sandbox.id) : 0;
+  stop() {
+    return this.#sandbox.stop();
   }
 
   /** Lets every process stand still; none forks while it is being looked at. */
   async freeze() {
-    if (this.#sandbox.init) return this.#sandbox.init.freeze();
-    const stopped = new Set();
-    for (let round = 0; round < MAX_FREEZE_ROUNDS; round += 1) {
-      const entries = this.#host.table.scan().get(this.#sandbox.id) ?? [];
-      const fresh = entries.filter(({ pid }) => !stopped.has(pid));
-      if (fresh.length === 0) return undefined;
-      for (const { pid } of fresh) {
-        stopped.add(pid);
-        signal(pid, 'SIGSTOP');
-      }
-    }
-    return undefined;
+    await this.#sandbox.init.freeze();
   }
 
   async thaw() {
-    if (this.#sandbox.init) return this.#sandbox.init.thaw();
-    for (const { pid } of this.#host.table.scan().get(this.#sandbox.id) ?? [])
-      signal(pid, 'SIGCONT');
+    await this.#sandbox.init.thaw();
   }
 
   /** Copies what it has written to a directory that is not there yet. */
   async copyUpper(to) {
-    await this.#sandbox.init?.sync();
+    if (this.#sandbox.alive) await this.#sandbox.init.sync();
     await copyTree(this.#sandbox.upper, to);
   }
 
@@ -101,7 +79,7 @@ class SandboxLife {
    * @throws {Error} where they must not write
    */
   async shellPath(inside) {
-    return this.#host.hasWalls ? inside : this.#sandbox.paths.toWritableHost(inside);
+    return this.#sandbox.writableProcessPath(inside);
   }
 
   /** Takes a directory for what it has written, before it is started. */
@@ -201,7 +179,7 @@ class SandboxLife {
    */
   async setInternet(allowed) {
     const { init } = this.#sandbox;
-    if (allowed || !init) {
+    if (allowed) {
       const text = 'the local backend cannot give a sandbox the internet that it was without';
       throw new HttpError(400, text);
     }
@@ -216,15 +194,7 @@ class SandboxLife {
    * @returns {Promise<import('node:stream').Duplex>} a connection; rejects with ECONNREFUSED
    */
   connect(port) {
-    if (this.#sandbox.init) return this.#sandbox.init.connect(port);
-    return new Promise((resolve, reject) => {
-      const socket = net.connect({ host: '127.0.0.1', port, noDelay: true, allowHalfOpen: true });
-      socket.once('error', reject);
-      socket.once('connect', () => {
-        socket.off('error', reject);
-        resolve(socket);
-      });
-    });
+    return this.#sandbox.init.connect(port);
   }
 
   /** Without walls there is nothing to lay them on: the lowest is copied first. */
@@ -258,14 +228,6 @@ async function callQuietly(work) {
     await work();
   } catch {
     // See above.
-  }
-}
-
-function signal(pid, name) {
-  try {
-    process.kill(pid, name);
-  } catch {
-    // It is gone already.
   }
 }
 

@@ -1,18 +1,27 @@
-// One sandbox: what it is, where its files lie, its processes, and the connections that end with it.
-// It does not know HTTP beyond cutting sockets, and not when it must end: the registry does.
+// One sandbox: what it is, its pid 1 and where its files lie, its services, and the connections that end
+// with it. It does not know HTTP beyond cutting sockets, and not when it must end: the registry does.
 'use strict';
 
+const { randomUUID } = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
+const { HOSTNAME, copyHomes } = require('./base-layer');
 const { CpuMeter } = require('./cpu-meter');
+const { FilesystemService } = require('./filesystem-service');
+const { ChannelClosed } = require('./init/init-error');
+const { SandboxInit } = require('./init/sandbox-init');
 const { ProcessService } = require('./process-service');
 const { SandboxLife } = require('./sandbox-life');
 const { SandboxLogs } = require('./sandbox-logs');
-const { SandboxPaths } = require('./sandbox-paths');
-const { PROFILE } = require('./spawn');
+const { HOMES, SandboxUsers } = require('./sandbox-users');
+const { removeTree } = require('./state-directory');
+
+const MIB = 1024 * 1024;
 
 class Sandbox {
   #exchanges = new Set();
+  #host;
+  #init = null;
 
   /**
    * @param {object} options
@@ -22,7 +31,18 @@ class Sandbox {
    * @param {Record<string, string>} options.metadata
    * @param {Record<string, string>} options.envVars
    * @param {import('./create-request').Settings} options.settings  of its life and its network
-   * @param {object} host  what all sandboxes share: `{ directory, table, reaper, pipes, maxProcesses }`
+   * @param {Host} host  what all sandboxes share
+   *
+   * @typedef {object} Host
+   * @property {'root'|'user'|'none'} rung
+   * @property {boolean} hasWalls  sandboxes have files of their own
+   * @property {import('./init/launcher').Launcher} launcher
+   * @property {string} run  the directory in which each sandbox has one
+   * @property {string} base  the layer on which all lie
+   * @property {string[]} visible  directories of the host that all see
+   * @property {number} maxProcesses
+   * @property {(line: string) => void} log
+   * @property {(sandbox: Sandbox, reason: string) => void} onDeath  nobody asked for it
    */
   constructor({ id, template, token, metadata, envVars, settings }, host) {
     this.id = id;
@@ -40,8 +60,13 @@ class Sandbox {
     this.state = 'running'; // or 'paused'
     this.keepsMemory = true; // of a paused one: its processes stand still and are not lost
     this.transition = null; // { kind, done } while it changes, see `transitions.js`
-    this.paths = new SandboxPaths(path.join(host.directory, id));
-    this.processes = new ProcessService(this, host);
+    this.#host = host;
+    this.directory = path.join(host.run, id);
+    this.users = new SandboxUsers(() => this.init, { isolated: host.hasWalls });
+    this.users.defaultUser = template.user ?? 'user';
+    this.users.defaultDirectory = template.workdir || null;
+    this.processes = new ProcessService(this, host.maxProcesses);
+    this.files = new FilesystemService(this);
     this.cpu = new CpuMeter();
     this.samples = [];
     this.life = new SandboxLife(this, host);
@@ -50,17 +75,92 @@ class Sandbox {
 
   /** What it has written, on the host: what a snapshot copies. */
   get upper() {
-    return this.paths.directory;
+    return path.join(this.directory, 'upper');
   }
 
-  /** Makes the homes. */
+  /** @returns {boolean} whether it has a pid 1 that can be called */
+  get alive() {
+    return this.#init !== null;
+  }
+
+  /** @returns {SandboxInit} @throws {ChannelClosed} while it is stopped */
+  get init() {
+    if (this.#init) return this.#init;
+    throw new ChannelClosed('the sandbox does not run');
+  }
+
+  /** Variables that every process of it has. */
+  get ownVariables() {
+    return {
+      E2B_SANDBOX: 'true',
+      E2B_SANDBOX_ID: this.id,
+      E2B_TEMPLATE_ID: this.templateId,
+      ...(this.#host.hasWalls ? {} : { TMPDIR: path.join(this.directory, 'tmp') }),
+    };
+  }
+
+  /** @returns {string} what a process of it must call a path of a home: without walls it differs */
+  processPath(inside) {
+    return this.#host.hasWalls ? inside : path.join(this.upper, inside);
+  }
+
+  /**
+   * @returns {string} the same for a path that is going to be written to
+   * @throws {Error} without walls: it is the host's
+   */
+  writableProcessPath(inside) {
+    if (this.#host.hasWalls) return inside;
+    const isHome = Object.values(HOMES).some((home) => `${inside}/`.startsWith(`${home}/`));
+    if (isHome) return this.processPath(inside);
+    if (/^(\/var)?\/tmp\/./.test(inside)) return inside;
+    throw new Error(
+      `'${inside}' is a file of the host: without isolation only homes and /tmp can be changed`,
+    );
+  }
+
+  /** Starts it, on its own files if it has any already. */
   async prepare() {
-    const [home, root] = this.paths.directories;
-    for (const directory of this.paths.directories) {
-      await fs.promises.mkdir(directory, { recursive: true });
+    const { hasWalls, launcher, base, visible, maxProcesses, log } = this.#host;
+    const { cpuCount, memoryMB, diskSizeMB, layers, root } = this.template;
+    await fs.promises.mkdir(this.upper, { recursive: true, mode: 0o755 });
+    if (!hasWalls) {
+      copyHomes(base, this.upper);
+      await fs.promises.mkdir(path.join(this.directory, 'tmp'), { recursive: true });
     }
-    await fs.promises.writeFile(path.join(home, '.profile'), PROFILE);
-    await fs.promises.writeFile(path.join(root, '.profile'), PROFILE);
+    const init = await SandboxInit.boot(
+      launcher.socket,
+      {
+        ...{ id: this.id, hostname: HOSTNAME, directory: this.directory },
+        ...{ root: root ?? '', layers: [...layers, base], visible },
+        network: this.settings.internet,
+        bootId: randomUUID(),
+        limits: {
+          ...{ memoryBytes: memoryMB * MIB, diskBytes: diskSizeMB * MIB },
+          ...{ cpuPercent: cpuCount * 100, processes: maxProcesses + 100 },
+        },
+      },
+      (line) => log(`sandbox ${this.id}: ${line}`),
+    );
+    init.unref(); // the server holds the process, if anything does
+    this.#init = init;
+    void init.closed.then((reason) => {
+      if (this.#init !== init) return; // it was stopped
+      this.#init = null;
+      if (!this.closed) this.#host.onDeath(this, reason.message);
+    });
+    if (this.closed) await this.stop();
+  }
+
+  /**
+   * Ends all its processes; its files stay.
+   * @returns {Promise<number>} processes that could not be killed
+   */
+  async stop() {
+    const init = this.#init;
+    this.#init = null;
+    this.processes.dispose();
+    this.files.dispose();
+    return init ? init.end() : 0;
   }
 
   /** Ties an exchange to the sandbox: it is cut when the sandbox dies or stands still. */
@@ -83,13 +183,13 @@ class Sandbox {
     if (this.closed) return;
     this.closed = true;
     this.processes.dispose();
+    this.files.dispose();
     this.disconnect();
   }
 
   /** Removes its files. */
   async removeFiles() {
-    const { directory } = this.paths;
-    await fs.promises.rm(directory, { recursive: true, force: true, maxRetries: 3 });
+    await removeTree(this.directory);
   }
 }
 

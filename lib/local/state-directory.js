@@ -27,7 +27,9 @@ class StateDirectory {
     this.root = fs.realpathSync(made);
     if (this.persistent) this.#lock = takeLock(this.root);
     /** What goes with the backend. Each has its own: of a dead one something may still be writing. */
-    this.live = path.join(this.root, `${LIVE}${randomBytes(6).toString('hex')}`);
+    this.live = this.persistent
+      ? path.join(this.root, `${LIVE}${randomBytes(6).toString('hex')}`)
+      : this.root;
     /** Of the sandboxes that run. */
     this.run = path.join(this.live, 'run');
     const left = fs.readdirSync(this.root).filter((name) => name.startsWith(LIVE));
@@ -35,16 +37,21 @@ class StateDirectory {
     this.cleared = Promise.all(left.map((name) => removeTree(path.join(this.root, name)))).catch(
       () => {}, // the next start tries again
     );
-    this.layers = path.join(this.root, 'kept', 'layers');
-    this.paused = path.join(this.root, 'kept', 'sandboxes');
+    this.layers = this.kept('layers');
+    this.paused = this.kept('sandboxes');
+    this.prepare();
+  }
+
+  /** Makes what is not there. */
+  prepare() {
     for (const directory of [this.run, this.layers, this.paused]) {
       fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
     }
   }
 
-  /** @returns {string} where something that is kept lies */
+  /** @returns {string} where something that is kept lies; in a temporary place nothing is for long */
   kept(...parts) {
-    return path.join(this.root, 'kept', ...parts);
+    return path.join(this.persistent ? this.root : this.run, 'kept', ...parts);
   }
 
   /** @returns {string} what the tokens are made from: the same again for the same directory */
@@ -91,12 +98,6 @@ class StateDirectory {
     if (!this.persistent) return removeTree(this.root);
     await removeTree(this.live);
     return this.#leave();
-  }
-
-  /** The same for an exit listener. */
-  closeSync() {
-    removeTreeSync(this.persistent ? this.live : this.root);
-    this.#leave();
   }
 
   #leave() {

@@ -2,8 +2,11 @@
 // the end; and waiting for a condition instead of sleeping.
 'use strict';
 
+const fs = require('node:fs');
 const { setTimeout: delay } = require('node:timers/promises');
 const { startLocalBackend } = require('../../lib/local');
+
+const ISOLATION = process.env.E2B_TEST_ISOLATION ?? 'auto';
 
 /**
  * Registers hooks that start, reset and close a backend for the tests of the calling file (or of the
@@ -13,7 +16,8 @@ const { startLocalBackend } = require('../../lib/local');
  *     const far = withBackend();
  *     test('...', async () => { await createE2bSandbox('a', 'base', 60, undefined, undefined, far.client); });
  *
- * @param {object} [options]  of `startLocalBackend`; isolation is 'none' unless given
+ * @param {object} [options]  of `startLocalBackend`; isolation is the best that this
+ *   machine gives, or E2B_TEST_ISOLATION
  * @param {{ resetEach?: boolean }} [behaviour]  default true: every test starts without sandboxes,
  *   faults and recorded requests
  * @returns {{ backend: object, url: string, client: { apiKey: string, apiUrl: string,
@@ -22,7 +26,7 @@ const { startLocalBackend } = require('../../lib/local');
 function withBackend(options = {}, { resetEach = true } = {}) {
   let backend = null;
   beforeAll(async () => {
-    backend = await startLocalBackend({ isolation: 'none', ...options });
+    backend = await startLocalBackend({ isolation: ISOLATION, ...options });
   });
   if (resetEach) beforeEach(() => backend.reset());
   afterAll(async () => {
@@ -62,9 +66,8 @@ async function waitFor(condition, { timeoutMs = 5_000, intervalMs = 5, what } = 
   }
 }
 
-/** @returns {boolean} whether a process exists and is not a zombie */
+/** @returns {boolean} whether a process of this machine exists and is not a zombie */
 function isAlive(pid) {
-  const fs = require('node:fs');
   try {
     const stat = fs.readFileSync(`/proc/${pid}/stat`, 'latin1');
     return stat.slice(stat.lastIndexOf(')') + 2)[0] !== 'Z';
@@ -73,4 +76,34 @@ function isAlive(pid) {
   }
 }
 
-module.exports = { isAlive, waitFor, withBackend };
+/** @returns {boolean} whether a sandbox has a living process that it knows by this pid */
+function isAliveInside(sandboxId, pid) {
+  return processesOf(sandboxId).some(({ inside }) => inside === pid);
+}
+
+/**
+ * @returns {{ pid: number, inside: number, command: string }[]} the processes of this machine that
+ *   carry a sandbox's id in their environment, with their pids here and there
+ */
+function processesOf(sandboxId) {
+  const found = [];
+  for (const name of fs.readdirSync('/proc').filter((entry) => /^\d+$/.test(entry))) {
+    try {
+      const environment = fs.readFileSync(`/proc/${name}/environ`, 'latin1');
+      if (!environment.split('\0').includes(`E2B_SANDBOX_ID=${sandboxId}`)) continue;
+      const status = fs.readFileSync(`/proc/${name}/status`, 'latin1');
+      if (/^State:\s+Z/m.test(status)) continue;
+      const inside = Number(/^NSpid:.*\s(\d+)$/m.exec(status)[1]);
+      const command = fs
+        .readFileSync(`/proc/${name}/cmdline`, 'latin1')
+        .replaceAll('\0', ' ')
+        .trim();
+      found.push({ pid: Number(name), inside, command });
+    } catch {
+      // It is gone meanwhile, or not ours to see.
+    }
+  }
+  return found;
+}
+
+module.exports = { ISOLATION, isAlive, isAliveInside, processesOf, waitFor, withBackend };

@@ -14,6 +14,7 @@ const native = require('../..');
 const { encodeEnvelope } = require('../../lib/local/envelope');
 const { Client } = require('../unit/local/client');
 const { waitFor, withBackend } = require('../helpers/backend');
+const { relay } = require('./helpers/relay');
 
 const DOMAIN = 'e2b.localhost';
 const far = withBackend({ domain: DOMAIN });
@@ -147,8 +148,10 @@ test('a port of a sandbox is reached over HTTP/2, bodies both ways', async () =>
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  const sandbox = await new Client(far.backend).create();
-  const authority = `${server.address().port}-${sandbox.id}.${DOMAIN}:${port()}`;
+  const client = new Client(far.backend);
+  const sandbox = await client.create();
+  const inside = await relay(client, sandbox, server.address().port);
+  const authority = `${inside}-${sandbox.id}.${DOMAIN}:${port()}`;
   const session = await connect();
   const headers = { ':method': 'POST', ':path': '/x', ':authority': authority };
   const answer = await exchange(session, headers, Buffer.alloc(1_000_000, 'x'));

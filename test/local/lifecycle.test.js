@@ -92,9 +92,9 @@ test('with autoPause the end of its time pauses a sandbox, and it stays so', asy
   const { id } = await client.create({ autoPause: true, timeout: 1 });
   expect(await detail(id)).toMatchObject({ lifecycle: { autoResume: false, onTimeout: 'pause' } });
   await waitFor(async () => (await detail(id)).state === 'paused');
-  expect((await client.control('POST', `/sandboxes/${id}/timeout`, { timeout: 1 })).status).toBe(
-    404,
-  );
+  // While it is being paused that is a 409.
+  const extend = () => client.control('POST', `/sandboxes/${id}/timeout`, { timeout: 1 });
+  await waitFor(async () => (await extend()).status === 404);
 });
 
 test('with autoResume traffic wakes it, one resume for all that come', async () => {

@@ -7,6 +7,7 @@ const http = require('node:http');
 const net = require('node:net');
 const { Client, request } = require('../unit/local/client');
 const { withBackend } = require('../helpers/backend');
+const { relay } = require('./helpers/relay');
 
 const far = withBackend({ domain: 'e2b.localhost', tls: false });
 let client;
@@ -22,7 +23,7 @@ afterEach(() => {
   server = null;
 });
 
-/** Something that listens where a sandbox's programs would. */
+/** A server of the test; `relay` gives it a port of a sandbox. */
 async function listen(handler) {
   server = http.createServer(handler);
   server.listen(0, '127.0.0.1');
@@ -36,7 +37,7 @@ const byHeaders = (sandbox, port, headers = {}) => ({
 
 test('a request goes through as it was written, and so does the answer', async () => {
   const seen = {};
-  const port = await listen((incoming, response) => {
+  const to = await listen((incoming, response) => {
     Object.assign(seen, { url: incoming.url, method: incoming.method, raw: incoming.rawHeaders });
     response.writeHead(418, 'Short And Stout', [
       'X-Mixed-Case',
@@ -49,6 +50,7 @@ test('a request goes through as it was written, and so does the answer', async (
     incoming.pipe(response);
   });
   const sandbox = await client.create();
+  const port = await relay(client, sandbox, to);
   const answer = await request(far.url, {
     ...{ method: 'PATCH', path: '/a%20b?c=d&c=e', body: 'ping' },
     headers: byHeaders(sandbox, port, { 'X-OwN-HeaDer': 'Value' }),
@@ -61,23 +63,25 @@ test('a request goes through as it was written, and so does the answer', async (
 });
 
 test('a port is reached by host name too, and the name is what the program sees', async () => {
-  const port = await listen((incoming, response) => response.end(incoming.headers.host));
+  const to = await listen((incoming, response) => response.end(incoming.headers.host));
   const sandbox = await client.create();
+  const port = await relay(client, sandbox, to);
   const host = `${port}-${sandbox.id}.e2b.localhost:${new URL(far.url).port}`;
   const answer = await request(far.url, { path: '/', headers: { host } });
   expect(answer.body.toString()).toBe(host);
 });
 
 test('maskRequestHost takes the place of the host', async () => {
-  const port = await listen((incoming, response) => response.end(incoming.headers.host));
+  const to = await listen((incoming, response) => response.end(incoming.headers.host));
   const sandbox = await client.create({ network: { maskRequestHost: 'localhost:${PORT}' } }); // eslint-disable-line no-template-curly-in-string
+  const port = await relay(client, sandbox, to);
   const answer = await request(far.url, { path: '/', headers: byHeaders(sandbox, port) });
   expect(answer.body.toString()).toBe(`localhost:${port}`);
 });
 
 test('pieces of an answer come as they are made, and a large body goes up whole', async () => {
   let finish;
-  const port = await listen((incoming, response) => {
+  const to = await listen((incoming, response) => {
     if (incoming.method === 'GET') {
       response.write('first');
       finish = () => response.end('last');
@@ -88,6 +92,7 @@ test('pieces of an answer come as they are made, and a large body goes up whole'
     incoming.on('end', () => response.end(String(bytes)));
   });
   const sandbox = await client.create();
+  const port = await relay(client, sandbox, to);
   const heard = [];
   const answer = await request(far.url, {
     path: '/',
@@ -118,7 +123,7 @@ async function upgrade(sandbox, port, extra = '') {
 }
 
 test('an upgrade becomes a tunnel both ways, which the sandbox’s end cuts', async () => {
-  const port = await listen();
+  const to = await listen();
   server.on('upgrade', (incoming, socket) => {
     socket.write(
       'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n',
@@ -127,6 +132,7 @@ test('an upgrade becomes a tunnel both ways, which the sandbox’s end cuts', as
     socket.on('error', () => {});
   });
   const sandbox = await client.create();
+  const port = await relay(client, sandbox, to);
   const { socket, text } = await upgrade(sandbox, port);
   expect(text).toMatch(/^HTTP\/1\.1 101 Switching Protocols\r\nUpgrade: websocket/);
   socket.write('hello');
@@ -137,11 +143,12 @@ test('an upgrade becomes a tunnel both ways, which the sandbox’s end cuts', as
 });
 
 test('an upgrade that the program refuses is answered with its own words', async () => {
-  const port = await listen((incoming, response) => {
+  const to = await listen((incoming, response) => {
     response.writeHead(403);
     response.end('no');
   });
   const sandbox = await client.create();
+  const port = await relay(client, sandbox, to);
   const { socket, text } = await upgrade(sandbox, port);
   expect(text).toMatch(/^HTTP\/1\.1 403 Forbidden/);
   socket.destroy();
@@ -168,28 +175,30 @@ test('a port on which nothing listens is a 502 that names it, after several atte
 });
 
 test('a program that starts to listen meanwhile is reached', async () => {
-  const port = await listen();
-  server.close();
+  const to = await listen((incoming, response) => response.end('late'));
   const sandbox = await client.create();
+  const port = await relay(client, sandbox, to);
+  await client.run(sandbox, 'kill $(pgrep node)');
   const answer = request(far.url, { path: '/', headers: byHeaders(sandbox, port) });
-  server = http.createServer((incoming, response) => response.end('late'));
-  server.listen(port, '127.0.0.1');
+  await relay(client, sandbox, to, port);
   expect((await answer).body.toString()).toBe('late');
 });
 
 test('a program that closes without an answer is a 502', async () => {
-  const port = await listen((incoming) => incoming.socket.destroy());
+  const to = await listen((incoming) => incoming.socket.destroy());
   const sandbox = await client.create();
+  const port = await relay(client, sandbox, to);
   const answer = await request(far.url, { path: '/', headers: byHeaders(sandbox, port) });
   expect([answer.status, JSON.parse(answer.body).port]).toEqual([502, port]);
 });
 
 test('private traffic needs the token that the creation gave, envd does not', async () => {
-  const port = await listen((incoming, response) => response.end('inside'));
+  const to = await listen((incoming, response) => response.end('inside'));
   const { json } = await client.control('POST', '/v2/sandboxes', {
     ...{ templateID: 'base', network: { allowPublicTraffic: false } },
   });
   const sandbox = { id: json.sandboxID, token: json.envdAccessToken };
+  const port = await relay(client, sandbox, to);
   const ask = (headers) =>
     request(far.url, { path: '/', headers: byHeaders(sandbox, port, headers) });
   const [missing, wrong, right] = [

@@ -3,7 +3,7 @@
 // Agents in a real sandbox: what they are given, what they say, how they end.
 
 const { createE2bSandbox, listE2bFiles, runE2bAgent } = require('../../lib');
-const { isAlive, waitFor, withBackend } = require('../helpers/backend');
+const { isAliveInside, waitFor, withBackend } = require('../helpers/backend');
 
 const far = withBackend();
 let id;
@@ -101,7 +101,7 @@ test('an agent past its time is killed', async () => {
   );
   expect(result).toMatchObject({ status: 'timeout', exitCode: null, summary: null });
   expect(result.signals).toHaveLength(1);
-  expect(isAlive(result.pid)).toBe(false);
+  expect(isAliveInside(id, result.pid)).toBe(false);
 });
 
 describe('in the background', () => {
@@ -143,7 +143,7 @@ describe('in the background', () => {
     await handle.firstLine;
     await handle.kill();
     expect(await handle.done).toMatchObject({ status: 'failed', exitCode: null });
-    await waitFor(() => !isAlive(handle.pid));
+    await waitFor(() => !isAliveInside(id, handle.pid));
   });
 
   test('one that ends without a line rejects firstLine, and says why', async () => {

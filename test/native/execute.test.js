@@ -12,7 +12,7 @@ const {
   getE2bSandboxStatus,
   listE2bProcesses,
 } = require('../../lib');
-const { isAlive, waitFor, withBackend } = require('../helpers/backend');
+const { isAliveInside, waitFor, withBackend } = require('../helpers/backend');
 
 const far = withBackend();
 let sandboxId;
@@ -305,7 +305,7 @@ describe('output on the way', () => {
       },
     });
     await expect(promise).rejects.toBe(oops);
-    await waitFor(() => !isAlive(pid));
+    await waitFor(() => !isAliveInside(sandboxId, pid));
     // What killed it ends a moment later.
     await waitFor(async () => (await listE2bProcesses(sandboxId, far.client)).length === 0);
   });

@@ -56,10 +56,9 @@ class Channel {
     });
   }
 
-  /** Whether the connection keeps the process from ending: at first it does. */
-  ref(wanted) {
-    if (wanted) this.#socket.ref();
-    else this.#socket.unref();
+  /** From now on, until `end`, the connection does not keep the process from ending. */
+  unref() {
+    this.#socket.unref();
   }
 
   /**
@@ -86,16 +85,21 @@ class Channel {
   }
 
   /**
-   * Ends the sandbox, with all that is in it.
-   * @returns {Promise<Error>} when it is gone
+   * Ends the sandbox, with all that is in it: it hangs up when nothing of it runs any more.
+   * @returns {Promise<number>} 0, or 1: it was given up
    */
-  end() {
-    if (this.#socket.destroyed) return this.closed;
+  async end() {
+    let left = 0;
+    if (this.#socket.destroyed) return left;
     this.#socket.ref();
     this.#socket.end();
-    const timer = setTimeout(() => this.#fail(new Error('the sandbox did not end')), END_MS);
-    timer.unref();
-    return this.closed.finally(() => clearTimeout(timer));
+    const timer = setTimeout(() => {
+      left = 1;
+      this.#fail(new Error('the sandbox did not end'));
+    }, END_MS);
+    await this.closed;
+    clearTimeout(timer);
+    return left;
   }
 
   /** For streams: a small frame. */

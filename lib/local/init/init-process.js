@@ -45,6 +45,7 @@ class InitProcess {
     this.#stream.listen((type, channel, value) => {
       if (type === TYPE.DATA) onData(NAME_OF_CHANNEL[channel], value);
       else if (type === TYPE.EXITED) onExit(exitOf(value));
+      else if (type === TYPE.END && channel === this.#input) this.#input = null; // it reads no more
     });
     this.#stream.done.then(
       () => onOver(null),
@@ -64,9 +65,8 @@ class InitProcess {
 
   /** End of file for its stdin, after what was written. */
   endInput() {
-    const input = this.#input;
+    if (this.#input !== null) void this.#stream.sendEnd(this.#input);
     this.#input = null;
-    if (input !== null) void this.#stream.sendEnd(input);
   }
 
   /** @param {string} name  SIGKILL, ...: to this one process */

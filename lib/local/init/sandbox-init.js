@@ -55,7 +55,6 @@ class SandboxInit {
     try {
       const stream = channel.open(TYPE.BOOT, (frame) => putBoot(frame, boot));
       const flags = (await within(stream, CALL_MS)).u32();
-      channel.ref(false);
       return new SandboxInit(channel, flags);
     } catch (error) {
       void channel.end();
@@ -82,12 +81,17 @@ class SandboxInit {
     return this.#channel.closed;
   }
 
+  /** From now on it does not keep the process from ending. */
+  unref() {
+    this.#channel.unref();
+  }
+
   /**
    * Ends the sandbox with everything in it.
-   * @returns {Promise<void>} when nothing of it runs any more
+   * @returns {Promise<number>} sandboxes that did not end in time: 0 or 1
    */
-  async end() {
-    await this.#channel.end();
+  end() {
+    return this.#channel.end();
   }
 
   /**

@@ -1,6 +1,5 @@
 // The unmodified official client in domain mode: it finds everything by E2B_DOMAIN and by names.
 // Prints what it found as JSON.
-import http from 'node:http';
 import { Sandbox } from 'e2b';
 
 const sandbox = await Sandbox.create({ envs: { GREETING: 'hallo' } });
@@ -11,12 +10,15 @@ found.text = await sandbox.files.read('a.txt');
 const signed = await sandbox.downloadUrl('a.txt', { useSignatureExpiration: 60 });
 found.signed = await (await fetch(signed)).text();
 
-const server = http.createServer((request, response) => response.end(request.headers.host));
-await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-const host = sandbox.getHost(server.address().port);
+const program =
+  "const s = require('node:http').createServer((q, r) => r.end(q.headers.host));" +
+  "s.listen(0, '127.0.0.1', () => console.log(s.address().port))";
+const port = await new Promise((onStdout, fail) => {
+  sandbox.commands.run(`node -e "${program}"`, { background: true, onStdout }).catch(fail);
+});
+const host = sandbox.getHost(Number(port));
 found.host = host;
 found.answered = await (await fetch(`https://${host}/`)).text();
-server.close();
 
 const handle = await sandbox.commands.run('sleep 100', { background: true });
 const waiting = handle.wait().catch((error) => error.message);

@@ -6,7 +6,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { promisify } = require('node:util');
-const { waitFor } = require('../../helpers/backend');
+const { ISOLATION, waitFor } = require('../../helpers/backend');
 const { startLocalBackend } = require('../../../lib/local');
 const { RequestLog } = require('../../../lib/local/request-log');
 const { Client } = require('./client');
@@ -15,9 +15,17 @@ const LOCAL = path.join(__dirname, '../../../lib/local');
 const open = new Set();
 
 async function start(options) {
-  const backend = await startLocalBackend({ isolation: 'none', ...options });
+  const backend = await startLocalBackend({ isolation: ISOLATION, ...options });
   open.add(backend);
   return backend;
+}
+
+function directoryOf(pid) {
+  try {
+    return fs.readlinkSync(`/proc/${pid}/cwd`);
+  } catch {
+    return null;
+  }
 }
 
 afterEach(async () => {
@@ -38,24 +46,19 @@ test('the environment of a client is three variables', async () => {
   expect(second.status).toBe(200);
 });
 
-test('isolation says what it stops and what it does not', async () => {
-  const { isolation } = await start();
-  expect(isolation).toMatchObject({ rung: 'none', asked: 'none' });
-  expect(isolation.stops.length).toBeGreaterThan(0);
-  expect(isolation.doesNotStop.join('\n')).toMatch(/files[^]*network[^]*processes/);
+test('without isolation that is said, and auto only ends there with a warning', async () => {
+  const { isolation } = await start({ isolation: 'none' });
+  expect(isolation).toMatchObject({ rung: 'none', asked: 'none', refusals: [] });
+  expect(isolation.doesNotStop.join('\n')).toMatch(/files[^]*processes[^]*users/);
 });
 
-test('auto warns once on stderr that nothing is isolated, none does not', async () => {
-  const program = (isolation) => `
+test('an isolation that was asked for by name and cannot be had rejects and says why', async () => {
+  const program = `
+    process.getuid = () => 1000;
     const { startLocalBackend } = require(${JSON.stringify(LOCAL)});
-    const start = () => startLocalBackend({ isolation: '${isolation}' });
-    start().then(async (one) => { const two = await start(); await one.close(); await two.close(); });`;
-  const stderrOf = async (isolation) => {
-    const { stderr } = await promisify(execFile)(process.execPath, ['-e', program(isolation)]);
-    return stderr;
-  };
-  expect((await stderrOf('auto')).match(/isolates nothing/g)).toHaveLength(1);
-  expect(await stderrOf('none')).toBe('');
+    startLocalBackend({ isolation: 'root' }).catch(({ code, message }) => console.log(code, message));`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['-e', program]);
+  expect(stdout).toMatch(/^ISOLATION_UNAVAILABLE isolation 'root' .* this process is not root/);
 });
 
 test('bad options reject, they do not throw', async () => {
@@ -68,7 +71,7 @@ test('a port that is taken rejects and leaves nothing behind', async () => {
   const stateDir = fs.mkdtempSync(path.join(os.tmpdir(), 'e2b-state-'));
   const first = await start();
   const second = startLocalBackend({
-    isolation: 'none',
+    isolation: ISOLATION,
     stateDir,
     port: Number(new URL(first.url).port),
   });
@@ -90,11 +93,34 @@ test('homes lie below the state directory, which stays when the backend closes',
 test('a sandbox that cannot be made is a 500 with E2B’s error code', async () => {
   const stateDir = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'e2b-state-')));
   const backend = await start({ stateDir });
-  fs.rmSync(stateDir, { recursive: true, maxRetries: 3 });
-  fs.writeFileSync(stateDir, 'a file where the directory was');
+  const [live] = fs.readdirSync(stateDir).filter((name) => name.startsWith('live-'));
+  const run = path.join(stateDir, live, 'run');
+  fs.rmSync(run, { recursive: true });
+  fs.writeFileSync(run, 'a file where the directory was');
   const answer = await new Client(backend).control('POST', '/v2/sandboxes', { templateID: 'base' });
   expect([answer.status, answer.json.error_code]).toEqual([500, 'sandbox_create_failed']);
-  fs.rmSync(stateDir);
+  await backend.close();
+  expect(fs.readdirSync(stateDir)).toEqual([]);
+  fs.rmdirSync(stateDir);
+});
+
+test('the death of the launcher is the end of all sandboxes, and is said', async () => {
+  const lines = [];
+  const backend = await start({ log: (line) => lines.push(line) });
+  const client = new Client(backend);
+  const sandbox = await client.create();
+  const running = await client.background(sandbox, { process: { cmd: 'sleep', args: ['100'] } });
+  const [{ home }] = backend.sandboxes();
+  const live = home.slice(0, home.lastIndexOf('/run/'));
+  const own = fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name));
+  const launchers = own.filter((pid) => directoryOf(pid) === live);
+  expect(launchers).toHaveLength(1);
+  process.kill(Number(launchers[0]), 'SIGKILL');
+  expect((await running.done).end).toBeNull();
+  await waitFor(() => backend.sandboxes().length === 0);
+  expect(lines.join('\n')).toMatch(/the launcher died by SIGKILL/);
+  const answer = await client.control('POST', '/v2/sandboxes', { templateID: 'base' });
+  expect(answer.status).toBe(500);
 });
 
 test('two backends know nothing of each other', async () => {
@@ -112,7 +138,7 @@ test('events are logged a line each', async () => {
   const { id } = await client.create();
   await client.control('DELETE', `/sandboxes/${id}`);
   expect(lines).toEqual([
-    `local E2B backend at ${backend.url}, isolation: none`,
+    `local E2B backend at ${backend.url}, isolation: ${backend.isolation.rung}`,
     `sandbox ${id} ended: killed by request`,
   ]);
 });

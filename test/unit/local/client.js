@@ -125,12 +125,15 @@ class Client {
 
   /**
    * Starts a process whose stream stays open.
-   * @returns {Promise<{ pid: number, done: Promise<object>, response: object, abort: () => void }>}
+   * @returns {Promise<{ pid: number, done: Promise<object>, response: object, abort: () => void,
+   *   stdout: () => string }>} `stdout`: what came so far
    */
   async background(sandbox, message, options = {}) {
     let done;
+    const chunks = [];
     const { response, outgoing, pid } = await new Promise((resolve, reject) => {
       const onResponse = (incoming, sent) => {
+        incoming.on('data', (chunk) => chunks.push(chunk));
         incoming.once('data', (chunk) => {
           const text = chunk.subarray(5, 5 + chunk.readUInt32BE(1)).toString();
           const event = JSON.parse(text).event;
@@ -142,7 +145,8 @@ class Client {
       done = this.stream(sandbox, path, message, { ...options, onResponse });
       done.then((answer) => reject(new Error(`no start event: ${answer.status} ${answer.error}`)));
     });
-    return { pid, done, response, abort: () => outgoing.destroy() };
+    const stdout = () => readStream(Buffer.concat(chunks)).stdout;
+    return { pid, done, response, stdout, abort: () => outgoing.destroy() };
   }
 }
 

@@ -96,14 +96,12 @@ test.each([
   ['{"templateID":"base","timeout":7201}', 400, /^Timeout cannot be greater than 2 hours$/],
   ['{"templateID":"base","metadata":{"a":1}}', 400, /metadata/],
   ['{"templateID":"base","envVars":[]}', 400, /envVars/],
-  ['{"templateID":"base","allow_internet_access":false}', 400, /allow_internet_access/],
   ['{"templateID":"base","autoPause":1}', 400, /autoPause/],
   ['{"templateID":"base","autoPauseMemory":false}', 400, /requires autoPause/],
   [
     '{"templateID":"base","autoPause":true,"autoPauseMemory":false,"autoResume":{"enabled":true}}',
     ...[400, /does not go with autoResume/],
   ],
-  ['{"templateID":"base","network":{"denyOut":["0.0.0.0/0"]}}', 400, /network.denyOut/],
   ['{"templateID":"base","network":{"denyOut":["8.8.8.8"]}}', 400, /single addresses/],
   ['{"templateID":"base","network":{"denyOut":["example.com"]}}', 400, /CIDR/],
   ['{"templateID":"base","network":{"allowOut":["example.com"]}}', 400, /requires denyOut/],
@@ -333,4 +331,18 @@ test('a reset leaves a backend as if newly started', async () => {
   expect(far.backend.requests).toEqual([]);
   expect(far.url).toBe(url);
   expect((await client.control('GET', `/sandboxes/${sandbox.id}`)).status).toBe(404);
+});
+
+describe('where the network cannot be taken away', () => {
+  const open = withBackend({ isolation: 'none' });
+
+  test.each([
+    ['{"templateID":"base","allow_internet_access":false}', /allow_internet_access/],
+    ['{"templateID":"base","network":{"denyOut":["0.0.0.0/0"]}}', /network.denyOut/],
+  ])('create with %s is a 400', async (body, message) => {
+    const other = new Client(open.backend);
+    const answer = await other.control('POST', '/v2/sandboxes', undefined, { body });
+    expect(answer.status).toBe(400);
+    expect(answer.json).toEqual({ code: 400, message: expect.stringMatching(message) });
+  });
 });

@@ -1,29 +1,31 @@
-// Percentages from processor ticks.
+// From processor time to a percentage.
 'use strict';
 
 const { CpuMeter } = require('../../../lib/local/cpu-meter');
 
-const entry = (pid, cpuTicks, startTicks = 1) => ({ pid, cpuTicks, startTicks });
-
-test('a processor that is busy all the time is its share of all', () => {
+test('half of one of two processors is a quarter', () => {
   const meter = new CpuMeter();
-  meter.read([entry(1, 0)], 2, 1_000_000_000_000);
-  expect(meter.read([entry(1, 100)], 2, 1_000_000_001_000)).toBe(50);
+  const nowMs = Date.now();
+  meter.read(0, 2, nowMs + 1000);
+  expect(meter.read(500_000, 2, nowMs + 2000)).toBe(25);
+  expect(meter.read(500_000, 2, nowMs + 3000)).toBe(0);
 });
 
-test('processes that come count, those that go take nothing away', () => {
+test('more than all of it is all of it', () => {
   const meter = new CpuMeter();
-  meter.read([entry(1, 5000), entry(2, 10)], 1, 1_000_000_000_000);
-  expect(meter.read([entry(2, 20), entry(3, 30)], 1, 1_000_000_001_000)).toBe(40);
+  expect(meter.read(9_000_000, 1, Date.now() + 1000)).toBe(100);
 });
 
-test('a number that is used again is another process', () => {
+test('a sandbox that started anew counts from there', () => {
   const meter = new CpuMeter();
-  meter.read([entry(1, 5000)], 1, 1_000_000_000_000);
-  expect(meter.read([entry(1, 10, 99)], 1, 1_000_000_001_000)).toBe(10);
+  const nowMs = Date.now();
+  meter.read(5_000_000, 1, nowMs + 1000);
+  expect(meter.read(100_000, 1, nowMs + 2000)).toBe(10);
 });
 
-test('more than everything is everything', () => {
+test('the same moment has the same answer', () => {
   const meter = new CpuMeter();
-  expect(meter.read([entry(1, 1e9)], 1, Date.now() + 10)).toBe(100);
+  const nowMs = Date.now() + 1000;
+  const first = meter.read(100_000, 1, nowMs);
+  expect(meter.read(900_000, 1, nowMs)).toBe(first);
 });

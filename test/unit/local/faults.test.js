@@ -2,7 +2,7 @@
 'use strict';
 
 const http = require('node:http');
-const { isAlive, waitFor, withBackend } = require('../../helpers/backend');
+const { isAliveInside, waitFor, withBackend } = require('../../helpers/backend');
 const { Faults } = require('../../../lib/local/faults');
 const { Client } = require('./client');
 
@@ -125,7 +125,7 @@ describe.each(['fresh', 'warmed'])('on a %s connection', (kind) => {
     far.backend.faults.add({ op: 'start', action: 'cut' });
     const answer = await client.run(sandbox, 'exec sleep 100');
     const [{ start }] = answer.events;
-    expect(isAlive(start.pid)).toBe(true);
+    expect(isAliveInside(sandbox.id, start.pid)).toBe(true);
     const { json } = await client.unary(sandbox, '/process.Process/List', {});
     expect(json.processes.map(({ pid }) => pid)).toEqual([start.pid]);
   });
@@ -136,7 +136,7 @@ describe.each(['fresh', 'warmed'])('on a %s connection', (kind) => {
     const answer = await client.run(sandbox, 'exec sleep 100');
     expectKind(answer);
     expect([answer.end, answer.error]).toEqual([null, 'ECONNRESET']);
-    await waitFor(() => !isAlive(answer.events[0].start.pid));
+    await waitFor(() => !isAliveInside(sandbox.id, answer.events[0].start.pid));
     const health = await client.envd(sandbox, 'GET', '/health');
     expect([health.status, health.json.message]).toEqual([502, 'The sandbox was not found']);
     expect((await client.control('GET', `/sandboxes/${sandbox.id}`)).status).toBe(404);

@@ -1,8 +1,6 @@
 // Who hears what of a process, in which order, and who blocks it.
 'use strict';
 
-const { EventEmitter } = require('node:events');
-const { PassThrough } = require('node:stream');
 const { ManagedProcess, endEvent } = require('../../../lib/local/managed-process');
 
 /** A stream that keeps what it gets and says whether it can take more. */
@@ -21,71 +19,122 @@ class Listener {
   }
 }
 
-function create() {
-  const child = Object.assign(new EventEmitter(), { pid: 4242, kill: jest.fn() });
-  const outputs = { stdout: new PassThrough(), stderr: new PassThrough() };
-  const onEnd = jest.fn();
-  const managed = new ManagedProcess({ child, stdin: null, outputs, config: {}, onEnd });
-  return { child, outputs, managed, onEnd };
+/** A process that says what the test wants. */
+class Process {
+  pid = 42;
+  pty = false;
+  writable = true;
+  credited = 0;
+  released = false;
+  signals = [];
+
+  listen(listener) {
+    Object.assign(this, listener);
+  }
+
+  credit(bytes) {
+    this.credited += bytes;
+  }
+
+  signal(name) {
+    this.signals.push(name);
+  }
+
+  release() {
+    this.released = true;
+  }
 }
 
-const turn = () => new Promise(setImmediate);
+function create() {
+  const process = new Process();
+  const onEnd = jest.fn();
+  const managed = new ManagedProcess({ process, config: {}, onEnd });
+  managed.begin();
+  return { process, managed, onEnd };
+}
 
-test('one listener without room stops the reading for all, until it has room again', async () => {
-  const { outputs, managed } = create();
+test('one listener without room holds back the credit of all, until it has room again', () => {
+  const { process, managed } = create();
   const [quick, slow] = [new Listener(), new Listener()];
   managed.attach(quick);
   slow.roomLeft = false;
   managed.attach(slow);
-  expect([outputs.stdout.isPaused(), outputs.stderr.isPaused()]).toEqual([true, true]);
-  outputs.stdout.write('a');
-  await turn();
-  expect(quick.received).toHaveLength(1);
+  process.onData('stdout', Buffer.from('abc'));
+  expect(quick.received.at(-1)).toEqual({ data: { stdout: 'YWJj' } });
+  expect(process.credited).toBe(0);
   slow.roomLeft = true;
   managed.unblock(slow);
-  await turn();
-  expect(quick.received.at(-1)).toEqual({ data: { stdout: 'YQ==' } });
-  expect(slow.received.at(-1)).toEqual({ data: { stdout: 'YQ==' } });
+  expect(process.credited).toBe(3);
 });
 
-test('a listener without room that leaves frees the others', async () => {
-  const { outputs, managed } = create();
+test('a listener without room that leaves frees the others', () => {
+  const { process, managed } = create();
   const slow = new Listener();
   slow.roomLeft = false;
   managed.attach(slow);
+  process.onData('stdout', Buffer.from('abc'));
   managed.detach(slow);
-  expect(outputs.stdout.isPaused()).toBe(false);
+  expect(process.credited).toBe(3);
 });
 
-test('output while nobody listens is read and lost', async () => {
-  const { outputs, managed } = create();
-  outputs.stdout.write('lost');
-  await turn();
+test('output while nobody listens is read and lost', () => {
+  const { process, managed } = create();
+  process.onData('stdout', Buffer.from('lost'));
+  expect(process.credited).toBe(4);
   const late = new Listener();
   managed.attach(late);
-  await turn();
-  expect(late.received).toEqual([{ start: { pid: 4242 } }]);
+  expect(late.received).toEqual([{ start: { pid: 42 } }]);
 });
 
-test('the end is told once, after the exit and the end of both pipes, in whatever order', async () => {
+test('events are of 32 KiB at most, of a terminal 16', () => {
+  const { process, managed } = create();
+  const listener = new Listener();
+  managed.attach(listener);
+  process.onData('stderr', Buffer.alloc(64 * 1024));
+  process.onData('pty', Buffer.alloc(20 * 1024));
+  const sizes = listener.received.slice(1).map(({ data }) => {
+    return Buffer.from(Object.values(data)[0], 'base64').length / 1024;
+  });
+  expect(sizes).toEqual([32, 32, 16, 4]);
+});
+
+test('the end is told once, after the exit and all that was said, in whatever order', () => {
   for (const exitFirst of [true, false]) {
-    const { child, outputs, managed, onEnd } = create();
+    const { process, managed, onEnd } = create();
     const listener = new Listener();
     managed.attach(listener);
-    if (exitFirst) child.emit('exit', 0, null);
-    outputs.stdout.end('x');
-    await turn();
+    const exit = () => process.onExit({ code: 0, signal: null });
+    if (exitFirst) exit();
+    process.onData('stdout', Buffer.from('x'));
     expect(listener.finished).toBe(false);
-    outputs.stderr.end();
-    await turn();
-    if (!exitFirst) child.emit('exit', 0, null);
+    process.onOver(null);
+    if (!exitFirst) exit();
     expect(listener.finished).toBe(true);
     expect(listener.received.slice(-2)).toEqual([
       { data: { stdout: 'eA==' } },
       { end: { exited: true, status: 'exit status 0' } },
     ]);
     expect(onEnd).toHaveBeenCalledTimes(1);
+    expect(managed.end).toEqual({ exited: true, status: 'exit status 0' });
   }
+});
+
+test('the end of a sandbox is no end of a process', () => {
+  const { process, managed, onEnd } = create();
+  const listener = new Listener();
+  managed.attach(listener);
+  process.onExit({ code: 0, signal: null });
+  process.onOver(new Error('the sandbox is gone'));
+  expect([listener.finished, onEnd.mock.calls]).toEqual([false, []]);
+});
+
+test('input goes where it belongs, and nowhere else', async () => {
+  const { process, managed } = create();
+  await expect(managed.write('pty', Buffer.from('x'))).rejects.toThrow('tty not assigned');
+  expect(() => managed.resize({ cols: 1, rows: 1 })).toThrow('tty not assigned');
+  process.pty = true;
+  await expect(managed.write('stdin', Buffer.from('x'))).rejects.toThrow('tty assigned');
+  expect(() => managed.closeStdin()).toThrow(expect.objectContaining({ code: 'unknown' }));
 });
 
 test('a signal that Go has no name for keeps its own', () => {

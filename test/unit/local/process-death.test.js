@@ -6,7 +6,7 @@ const { once } = require('node:events');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { isAlive, waitFor, withBackend } = require('../../helpers/backend');
+const { ISOLATION, isAlive, processesOf, waitFor, withBackend } = require('../../helpers/backend');
 const { startLocalBackend } = require('../../../lib/local');
 const { Client } = require('./client');
 
@@ -21,24 +21,11 @@ const LEAVE_DAEMONS = [
   'setsid sh -c "env -i sleep 1000 & wait" >/dev/null 2>&1 &',
 ].join('\n');
 
+const pidsOf = (sandboxId) => processesOf(sandboxId).map(({ pid }) => pid);
+
 /** What a backend has in its state directory as long as it lives. */
 function liveIn(stateDir) {
   return fs.readdirSync(stateDir).filter((name) => name.startsWith('live-'));
-}
-
-/** The pids of all processes that carry a sandbox's id in their environment. */
-function pidsOf(sandboxId) {
-  return fs
-    .readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .filter((pid) => {
-      try {
-        return fs.readFileSync(`/proc/${pid}/environ`, 'latin1').includes(sandboxId);
-      } catch {
-        return false;
-      }
-    })
-    .map(Number);
 }
 
 /** Starts the daemons and returns their pids once all are there, with the children of each. */
@@ -106,6 +93,8 @@ describe('a running backend', () => {
   test('killing a sandbox cuts its open streams and removes its files', async () => {
     const sandbox = await client.create();
     const { home } = far.backend.sandboxes()[0];
+    await client.run(sandbox, 'touch here');
+    expect(fs.existsSync(home)).toBe(true);
     const running = await client.background(sandbox, { process: { cmd: 'sleep', args: ['100'] } });
     await client.control('DELETE', `/sandboxes/${sandbox.id}`);
     const answer = await running.done;
@@ -115,20 +104,24 @@ describe('a running backend', () => {
 
   test('many sandboxes are killed at once', async () => {
     const sandboxes = await Promise.all(Array.from({ length: 40 }, () => client.create()));
-    const running = await Promise.all(
+    await Promise.all(
       sandboxes.map((one) => client.background(one, { process: { cmd: 'sleep', args: ['100'] } })),
     );
+    const pids = await waitFor(() => {
+      const found = sandboxes.flatMap(({ id }) => pidsOf(id));
+      return found.length === 40 && found;
+    });
     const answers = await Promise.all(
       sandboxes.map(({ id }) => client.control('DELETE', `/sandboxes/${id}`)),
     );
     expect(answers.every(({ status }) => status === 204)).toBe(true);
-    expect(running.filter(({ pid }) => isAlive(pid))).toEqual([]);
+    expect(pids.filter(isAlive)).toEqual([]);
   });
 });
 
 describe('close', () => {
   test('leaves no process, no file and no port', async () => {
-    const backend = await startLocalBackend({ isolation: 'none' });
+    const backend = await startLocalBackend({ isolation: ISOLATION });
     const client = new Client(backend);
     const sandbox = await client.create();
     const pids = await leaveDaemons(client, sandbox);
@@ -137,12 +130,13 @@ describe('close', () => {
     expect(backend.close()).toBe(first);
     expect(await first).toEqual({ left: { sandboxes: 0, processes: 0 } });
     expect(pids.filter(isAlive)).toEqual([]);
-    expect(fs.existsSync(path.dirname(path.dirname(home)))).toBe(false);
+    // Of run/ID/upper/home/user nothing is left, nor of what it lay in.
+    expect(fs.existsSync(path.join(home, '../../../../..'))).toBe(false);
     expect((await client.control('GET', '/health')).error).toBe('ECONNREFUSED');
   });
 
   test('ends exchanges that a fault has stalled', async () => {
-    const backend = await startLocalBackend({ isolation: 'none' });
+    const backend = await startLocalBackend({ isolation: ISOLATION });
     backend.faults.add({ op: 'create', action: 'stall' });
     const pending = new Client(backend).control('POST', '/v2/sandboxes', { templateID: 'base' });
     await waitFor(() => backend.faults.hits.length === 1);
@@ -151,7 +145,7 @@ describe('close', () => {
   });
 
   test('happens by itself at the end of an await using block', async () => {
-    const backend = await startLocalBackend({ isolation: 'none' });
+    const backend = await startLocalBackend({ isolation: ISOLATION });
     await backend[Symbol.asyncDispose]();
     expect((await new Client(backend).control('GET', '/health')).error).toBe('ECONNREFUSED');
   });
@@ -190,6 +184,7 @@ describe('a process that ends without closing its backend', () => {
     ['SIGTERM', 'SIGTERM', { code: null, signal: 'SIGTERM' }],
     ['SIGINT', 'SIGINT', { code: null, signal: 'SIGINT' }],
     ['SIGHUP', 'SIGHUP', { code: null, signal: 'SIGHUP' }],
+    ['SIGKILL', 'SIGKILL', { code: null, signal: 'SIGKILL' }],
   ])('by %s leaves no process and no file, and ends as it would have', async (name, how, end) => {
     const { child, pids } = await forkBackend();
     const exited = once(child, 'exit');
@@ -197,19 +192,19 @@ describe('a process that ends without closing its backend', () => {
     else child.send(how);
     const [code, signal] = await exited;
     expect({ code, signal }).toEqual(end);
-    expect(pids.filter(isAlive)).toEqual([]);
-    expect(fs.readdirSync(stateDir)).toEqual([]);
+    await waitFor(() => !pids.some(isAlive) && liveIn(stateDir).length === 0);
   });
 
-  test('on a signal that somebody else handles kills the sandboxes and lives on', async () => {
+  test('lives on after a signal that somebody else handles, and its sandboxes with it', async () => {
     const { child, pids } = await forkBackend('listen');
     const heard = once(child, 'message');
     child.kill('SIGTERM');
     expect(await heard).toEqual(['SIGTERM', undefined]);
-    expect(pids.filter(isAlive)).toEqual([]);
+    expect(pids.filter(isAlive)).toEqual(pids);
     const exited = once(child, 'exit');
     child.send('exit');
     expect(await exited).toEqual([7, null]);
+    await waitFor(() => !pids.some(isAlive) && liveIn(stateDir).length === 0);
   });
 });
 

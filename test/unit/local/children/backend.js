@@ -2,6 +2,7 @@
 // Arguments: the state directory, and `listen` for a SIGTERM listener of its own.
 'use strict';
 
+const { ISOLATION } = require('../../../helpers/backend');
 const { startLocalBackend } = require('../../../../lib/local');
 
 const ENDS = {
@@ -14,7 +15,7 @@ const ENDS = {
 };
 
 async function main([stateDir, mode]) {
-  const backend = await startLocalBackend({ isolation: 'none', stateDir });
+  const backend = await startLocalBackend({ isolation: ISOLATION, stateDir });
   if (mode === 'listen') process.on('SIGTERM', (signal) => process.send(signal));
   process.on('message', (how) => ENDS[how]());
   process.send({ url: backend.url, env: backend.env });

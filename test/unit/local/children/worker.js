@@ -5,23 +5,25 @@
 const { once } = require('node:events');
 const fs = require('node:fs');
 const { Worker, isMainThread, parentPort, workerData } = require('node:worker_threads');
-const { waitFor } = require('../../../helpers/backend');
+const { ISOLATION, processesOf, waitFor } = require('../../../helpers/backend');
 const { startLocalBackend } = require('../../../../lib/local');
 const { Client } = require('../client');
 
 async function inWorker() {
   const { stateDir, end } = workerData;
-  const backend = await startLocalBackend({ isolation: 'none', stateDir });
+  const backend = await startLocalBackend({ isolation: ISOLATION, stateDir });
   const client = new Client(backend);
   const sandbox = await client.create();
-  const { pid } = await client.background(sandbox, { process: { cmd: 'sleep', args: ['1000'] } });
+  await client.background(sandbox, { process: { cmd: 'sleep', args: ['1000'] } });
+  // A program that is just being started has no environment for a moment.
+  const { pid } = await waitFor(() => processesOf(sandbox.id)[0]);
   parentPort.postMessage(pid);
   if (end !== 'close') return;
   await backend.close();
   await waitFor(() => childrenOf('/proc/self/task').length === 0);
 }
 
-/** Processes that any thread has started, and that are there: the sandbox's and the guardian. */
+/** Processes that any thread has started, and that are there: the launcher. */
 function childrenOf(tasks) {
   return fs
     .readdirSync(tasks)

@@ -79,6 +79,15 @@ test('what was written is read back', () => {
   expect(() => reader.end()).not.toThrow();
 });
 
+test('a frame grows with its fields, wherever its first piece of memory ends', () => {
+  for (let bytes = 200; bytes < 300; bytes += 1) {
+    const frame = new FrameWriter(TYPE.LOG, 1).text('x'.repeat(bytes)).u32(7).i64(-1).u32(9).take();
+    const reader = new FrameReader(frame.subarray(wire.HEAD));
+    expect(reader.text()).toHaveLength(bytes);
+    expect([reader.u32(), reader.i64(), reader.u32()]).toEqual([7, -1n, 9]);
+  }
+});
+
 test('frames come out whole, however their bytes are cut', () => {
   const bytes = Buffer.concat([
     new FrameWriter(TYPE.EXITED, 1).u32(3).u32(0).take(),
