@@ -3,7 +3,7 @@
 'use strict';
 
 const { errorJson, json, noContent } = require('./answer');
-const { parseFaultRule } = require('./fault-file');
+const { parseFaultRules } = require('./fault-file');
 const { safeEqual } = require('./signature');
 
 const PREFIX = '/_local/';
@@ -53,7 +53,7 @@ function routeAdmin({ method, path }, admin) {
 
 function addFaults({ faults }, { body }) {
   try {
-    const rules = [JSON.parse(body.toString())].flat().map(parseFaultRule);
+    const rules = parseFaultRules([JSON.parse(body.toString())].flat());
     for (const rule of rules) faults.add(rule);
     return json(201, { added: rules.length });
   } catch (error) {

@@ -11,20 +11,28 @@ const fs = require('node:fs');
  */
 function readFaultFile(file) {
   try {
-    const value = JSON.parse(fs.readFileSync(file, 'utf8'));
-    const rules = Array.isArray(value) ? value : value?.faults;
-    if (!Array.isArray(rules)) throw new TypeError('expected a list of rules');
-    return rules.map(parseFaultRule);
+    return parseFaultRules(JSON.parse(fs.readFileSync(file, 'utf8')));
   } catch (error) {
     throw new TypeError(`faults in ${file}: ${error.message}`, { cause: error });
   }
 }
 
-/** @returns {import('./faults').FaultRule} */
+/**
+ * @param {object[]|{ faults: object[] }} value
+ * @returns {import('./faults').FaultRule[]}
+ * @throws {TypeError}
+ */
+function parseFaultRules(value) {
+  const rules = Array.isArray(value) ? value : value?.faults;
+  if (!Array.isArray(rules)) throw new TypeError('faults: expected a list of rules');
+  return rules.map(parseFaultRule);
+}
+
+/** @returns {import('./faults').FaultRule} what needs no translation stays as it is */
 function parseFaultRule(value) {
   if (value === null || typeof value !== 'object') throw new TypeError('fault must be an object');
   const rule = { ...value };
-  if (rule.match !== undefined) {
+  if (rule.match !== null && typeof rule.match === 'object') {
     const entries = Object.entries(rule.match).map(([key, wanted]) => [key, parseWanted(wanted)]);
     rule.match = Object.fromEntries(entries);
   }
@@ -36,8 +44,8 @@ function parseFaultRule(value) {
 
 function parseWanted(wanted) {
   if (typeof wanted?.regex === 'string') return new RegExp(wanted.regex, wanted.flags);
-  if (typeof wanted === 'string') return wanted;
+  if (typeof wanted === 'string' || typeof wanted?.test === 'function') return wanted;
   throw new TypeError('fault match: a text or { "regex": "..." }');
 }
 
-module.exports = { parseFaultRule, readFaultFile };
+module.exports = { parseFaultRules, readFaultFile };

@@ -3,7 +3,8 @@
 'use strict';
 
 const path = require('node:path');
-const { readFaultFile } = require('./fault-file');
+const { parseFaultRules, readFaultFile } = require('./fault-file');
+const { Faults } = require('./faults');
 
 /** What old SDKs accept as a key, and what nobody can mistake for a real one. */
 const DEVELOPMENT_KEY = `e2b_${'0'.repeat(40)}`;
@@ -83,11 +84,19 @@ function parseTls(tls) {
   throw invalid('tls must be true, false, or { key, cert } as PEM');
 }
 
-/** @returns {object[]} rules, which the faults themselves check; a text is the name of a file */
+/**
+ * @param {object[]|{ faults: object[] }|string} faults  a text is the name of a file
+ * @returns {import('./faults').FaultRule[]}
+ */
 function parseFaults(faults = []) {
-  if (isText(faults)) return readFaultFile(path.resolve(faults));
-  if (Array.isArray(faults)) return faults;
-  throw invalid('faults must be a list of rules, or the name of a JSON file');
+  try {
+    const rules = isText(faults) ? readFaultFile(path.resolve(faults)) : parseFaultRules(faults);
+    const trial = new Faults();
+    for (const rule of rules) trial.add(rule);
+    return rules;
+  } catch (error) {
+    throw invalid(error.message);
+  }
 }
 
 function parseLimits(limits = {}) {
