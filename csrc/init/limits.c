@@ -19,6 +19,7 @@
 #define COST 20       /* a walk waits that many times what the last one took, */
 #define REST_MS 60000 /* but not longer than this */
 #define MIB (1024 * 1024)
+#define SLACK MIB /* directories and the like: one file may be as large as the limit */
 
 struct limits {
     sandbox_t *sandbox;
@@ -54,7 +55,7 @@ bool limits_disk_full(const sandbox_t *sandbox, int64_t more) {
 
 static void past_the_disk(sandbox_t *sandbox) {
     int64_t most = sandbox->boot->disk_bytes, used = limits_disk_used(sandbox);
-    if (most > 0 && used > most)
+    if (most > 0 && used > most + SLACK)
         sandbox_end(sandbox, "disk limit: %lld MiB are used, %lld MiB are allowed",
                     (long long)(used / MIB), (long long)(most / MIB));
 }
