@@ -10,6 +10,7 @@ const { startLocalBackend } = require('../../lib/local');
 const { Client } = require('../unit/local/client');
 const { isAlive, waitFor } = require('../helpers/backend');
 
+const ISOLATION = process.env.E2B_TEST_ISOLATION ?? 'auto';
 let stateDir;
 const backends = [];
 
@@ -23,7 +24,7 @@ afterEach(async () => {
 });
 
 async function start() {
-  const backend = await startLocalBackend({ isolation: 'none', stateDir });
+  const backend = await startLocalBackend({ isolation: ISOLATION, stateDir });
   backends.push(backend);
   return { backend, client: new Client(backend) };
 }
@@ -70,7 +71,7 @@ test('snapshots and templates are there again', async () => {
 
 test('a second backend on the same directory is refused, by the first one’s pid', async () => {
   await start();
-  await expect(startLocalBackend({ isolation: 'none', stateDir })).rejects.toMatchObject({
+  await expect(startLocalBackend({ isolation: ISOLATION, stateDir })).rejects.toMatchObject({
     ...{ code: 'STATE_DIRECTORY_IN_USE', pid: process.pid },
     message: expect.stringContaining(`pid ${process.pid}`),
   });

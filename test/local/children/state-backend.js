@@ -4,7 +4,10 @@
 const { startLocalBackend } = require('../../../lib/local');
 
 async function main([stateDir]) {
-  const { url, env } = await startLocalBackend({ isolation: 'none', stateDir });
+  const { url, env } = await startLocalBackend({
+    isolation: process.env.E2B_TEST_ISOLATION ?? 'auto',
+    stateDir,
+  });
   process.send({ url, env });
 }
 
