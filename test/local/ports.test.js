@@ -6,7 +6,7 @@ const { once } = require('node:events');
 const http = require('node:http');
 const net = require('node:net');
 const { Client, request } = require('../unit/local/client');
-const { withBackend } = require('../helpers/backend');
+const { waitFor, withBackend } = require('../helpers/backend');
 const { relay } = require('./helpers/relay');
 
 const far = withBackend({ domain: 'e2b.localhost', tls: false });
@@ -178,7 +178,12 @@ test('a program that starts to listen meanwhile is reached', async () => {
   const to = await listen((incoming, response) => response.end('late'));
   const sandbox = await client.create();
   const port = await relay(client, sandbox, to);
-  await client.run(sandbox, 'kill $(pgrep node)');
+  // By the pid that the API gives: a name would be the whole machine's where there are no walls.
+  const { json } = await client.unary(sandbox, '/process.Process/List', {});
+  const [{ pid }] = json.processes;
+  const signal = { process: { pid }, signal: 'SIGNAL_SIGKILL' };
+  await client.unary(sandbox, '/process.Process/SendSignal', signal);
+  await waitFor(() => far.backend.sandboxes()[0].processes.length === 0);
   const answer = request(far.url, { path: '/', headers: byHeaders(sandbox, port) });
   await relay(client, sandbox, to, port);
   expect((await answer).body.toString()).toBe('late');
