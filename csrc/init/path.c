@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -54,6 +55,13 @@ typedef struct walk {
 static bool is_within(const char *path, const char *directory) {
     size_t len = strlen(directory);
     return strncmp(path, directory, len) == 0 && (path[len] == '\0' || path[len] == '/');
+}
+
+char *path_copy(const char *path) {
+    size_t size = strlen(path) + 1;
+    char *copy = malloc(size);
+    if (copy != NULL) memcpy(copy, path, size);
+    return copy;
 }
 
 void path_of_fd(int fd, char text[PATH_OF_FD]) {

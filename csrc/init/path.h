@@ -38,6 +38,9 @@ int path_find(sandbox_t *sandbox, const char *path, unsigned flags, const user_t
               place_t *place);
 void path_close(place_t *place);
 
+/* Given; NULL without memory. */
+char *path_copy(const char *path);
+
 /* "/proc/self/fd/N" of a descriptor: for the calls that take only names. */
 #define PATH_OF_FD 32u
 void path_of_fd(int fd, char text[PATH_OF_FD]);

@@ -15,6 +15,7 @@
 
 #define SWEEP_NAMES 64u
 #define SWEEP_MS 1
+#define FINISH_MS 100 /* for all that is left to be swept at the end */
 
 void removal_init(removal_t *removal, int parent, const char *name) {
     *removal = (removal_t){.parent = parent};
@@ -47,8 +48,10 @@ static int add_level(removal_t *removal, const char *name, const struct stat *st
         removal->levels = levels;
         removal->capacity = capacity;
     }
-    char *copy = strdup(name);
+    size_t size = strlen(name) + 1;
+    char *copy = malloc(size);
     if (copy == NULL) return -ENOMEM;
+    memcpy(copy, name, size);
     removal->levels[removal->depth++] = (removal_level_t){copy, st->st_dev, st->st_ino};
     return 0;
 }
@@ -154,14 +157,29 @@ typedef struct sweep {
     removal_t removal;
 } sweep_t;
 
-static void sweep_on(loop_alarm_t *alarm) {
-    sweep_t *sweep = (sweep_t *)alarm;
-    if (removal_step(&sweep->removal, SWEEP_NAMES) > 0) {
-        alarm_set(&sweep->alarm, sweep->loop, SWEEP_MS, sweep_on);
-        return;
-    }
+static void end_sweep(sweep_t *sweep) {
     removal_destroy(&sweep->removal);
     free(sweep);
+}
+
+static void sweep_on(loop_alarm_t *alarm) {
+    sweep_t *sweep = (sweep_t *)alarm;
+    if (removal_step(&sweep->removal, SWEEP_NAMES) > 0)
+        alarm_set(&sweep->alarm, sweep->loop, SWEEP_MS, sweep_on);
+    else
+        end_sweep(sweep);
+}
+
+void removal_finish_sweeps(loop_t *loop) {
+    int64_t deadline = loop_now_ms() + FINISH_MS;
+    for (loop_alarm_t *alarm = loop->alarms, *next; alarm != NULL; alarm = next) {
+        next = alarm->next;
+        if (alarm->ring != sweep_on) continue;
+        sweep_t *sweep = (sweep_t *)alarm;
+        alarm_stop(alarm);
+        while (removal_step(&sweep->removal, SWEEP_NAMES) > 0 && loop_now_ms() < deadline) continue;
+        end_sweep(sweep);
+    }
 }
 
 void removal_sweep(loop_t *loop, int parent, const char *name) {

@@ -40,5 +40,7 @@ int removal_step(removal_t *removal, unsigned names);
 
 /* Goes on by itself, round by round, and tells nobody: for what was only begun. parent is taken. */
 void removal_sweep(loop_t *loop, int parent, const char *name);
+/* What it has not come to yet, now, as far as there is time: nothing goes on after this. */
+void removal_finish_sweeps(loop_t *loop);
 
 #endif

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "limits.h"
+#include "removal.h"
 #include "requests.h"
 #include "spawn.h"
 #include "users.h"
@@ -81,6 +82,7 @@ int sandbox_run(const sandbox_birth_t *birth) {
     }
     limits_stop(&sandbox);
     channel_close(&sandbox);
+    removal_finish_sweeps(&sandbox.loop);
     spawns_close(&sandbox);
     users_free(sandbox.users);
     source_close(&sandbox.launcher);

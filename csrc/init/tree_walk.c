@@ -32,7 +32,7 @@ static void drop_node(tree_walk_t *walk, tree_node_t *node) {
 }
 
 int tree_walk_init(tree_walk_t *walk, sandbox_t *sandbox, const char *base, bool forgiving) {
-    *walk = (tree_walk_t){.sandbox = sandbox, .base = strdup(base), .forgiving = forgiving};
+    *walk = (tree_walk_t){.sandbox = sandbox, .base = path_copy(base), .forgiving = forgiving};
     if (walk->base != NULL) walk->pending = new_node(walk, NULL, "");
     return walk->pending != NULL ? 0 : -ENOMEM;
 }

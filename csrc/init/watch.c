@@ -243,7 +243,7 @@ void watch_request(sandbox_t *sandbox, const wire_frame_t *frame) {
         if (watching != NULL) {
             watching->flags = flags;
             watching->path = args.path;
-            watching->base = strdup(place.path);
+            watching->base = path_copy(place.path);
             args.path = NULL;
             if (watching->base == NULL)
                 watch_fail(watching, -ENOMEM, "watch");

@@ -222,9 +222,8 @@ void box_close(box_t *box) {
 bool box_close_failing(box_t *box) {
     int status = finish(box);
     bool failed = WIFEXITED(status) && WEXITSTATUS(status) == FAILED_ALLOCATION;
-    /* 1 is what it comes to when it cannot even begin. */
-    if (status == 0 || failed || (WIFEXITED(status) && WEXITSTATUS(status) == 1))
-        return status != 0;
+    bool could_not_begin = !box->booted && WIFEXITED(status) && WEXITSTATUS(status) == 1;
+    if (status == 0 || failed || could_not_begin) return status != 0;
     fprintf(stderr, "  it ended with status %x\n", (unsigned)status);
     give_up("pid 1, short of memory");
 }
@@ -259,7 +258,10 @@ bool box_try_next(box_t *box, wire_frame_t *frame) {
     far_t *far = &box->far;
     for (;;) {
         int code = wire_decoder_next(&far->decoder, frame);
-        if (code == 1) return true;
+        if (code == 1) {
+            box->booted = box->booted || frame->type == WIRE_BOOTED;
+            return true;
+        }
         size_t room;
         uint8_t *at = wire_decoder_room(&far->decoder, 64 * 1024, &room);
         struct pollfd ready = {.fd = far->fd, .events = POLLIN};

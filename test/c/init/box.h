@@ -15,6 +15,7 @@
 typedef struct box {
     far_t far;
     pid_t pid;
+    bool booted;
     bool has_walls, has_users; /* users: root can make files others' here */
     char top[64];              /* of all of it, on the host */
     char directory[128];       /* the sandbox's, in it: run/ID */
