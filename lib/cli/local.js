@@ -20,9 +20,10 @@ async function run(command, options, { stdout, stderr }) {
   const backend = await startLocalBackend({ ...backendOptions(options), log: say });
   try {
     if (command.length > 0) return await runWith(backend.env, command);
+    const told = aSignal(); // before anybody can know that there is something to end
     stdout.write(options.json ? `${toJson(backend)}\n` : exportLines(backend.env));
     say('Ctrl-C ends it, with everything that runs in it');
-    return 128 + constants.signals[await aSignal()];
+    return 128 + constants.signals[await told];
   } finally {
     const { left } = await backend.close();
     if (left.processes > 0) stderr.write(`e2b-swarm local: ${left.processes} processes are left\n`);

@@ -127,20 +127,18 @@ class Sandbox {
       copyHomes(base, this.upper);
       await fs.promises.mkdir(path.join(this.directory, 'tmp'), { recursive: true });
     }
-    const init = await SandboxInit.boot(
-      launcher.socket,
-      {
-        ...{ id: this.id, hostname: HOSTNAME, directory: this.directory },
-        ...{ root: root ?? '', layers: [...layers, base], visible },
-        network: this.settings.internet,
-        bootId: randomUUID(),
-        limits: {
-          ...{ memoryBytes: memoryMB * MIB, diskBytes: diskSizeMB * MIB },
-          ...{ cpuPercent: cpuCount * 100, processes: maxProcesses + 100 },
-        },
+    const boot = {
+      ...{ id: this.id, hostname: HOSTNAME, directory: this.directory },
+      ...{ root: root ?? '', layers: [...layers, base], visible },
+      network: this.settings.internet,
+      bootId: randomUUID(),
+      limits: {
+        ...{ memoryBytes: memoryMB * MIB, diskBytes: diskSizeMB * MIB },
+        ...{ cpuPercent: cpuCount * 100, processes: maxProcesses + 100 },
       },
-      (line) => log(`sandbox ${this.id}: ${line}`),
-    );
+    };
+    const onLog = (line) => log(`sandbox ${this.id}: ${line}`);
+    const init = await launcher.inTurn(() => SandboxInit.boot(launcher.socket, boot, onLog));
     init.unref(); // the server holds the process, if anything does
     this.#init = init;
     void init.closed.then((reason) => {

@@ -76,8 +76,8 @@ describe('what reaches the process', () => {
 
   test('an empty list of arguments means: no shell', async () => {
     expect(await run('echo hi', [])).toMatchObject({ exitCode: 127, args: [] });
-    const [{ home }] = far.backend.sandboxes();
-    expect(await run('pwd', [])).toMatchObject({ exitCode: 0, stdout: `${home}\n` });
+    const { exitCode, stdout } = await run('pwd', []);
+    expect([exitCode, stdout]).toEqual([0, expect.stringMatching(/\/home\/user\n$/)]);
   });
 
   test('a line of several lines is one script', async () => {

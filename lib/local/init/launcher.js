@@ -12,10 +12,13 @@ const PACKAGE = path.join(__dirname, '../../..');
 const READY_MS = 10_000;
 const END_MS = 10_000;
 const MAX_SAID_BYTES = 4096;
+const MAX_AT_ONCE = 32; // boots: more wait for each other here than the socket's queue holds
 
 class Launcher {
   #child;
   #closing = false;
+  #booting = 0;
+  #waiting = []; // boots, in their order
 
   /** @type {Promise<string>} when it is gone: how */
   ended;
@@ -57,6 +60,27 @@ class Launcher {
   /** @returns {boolean} whether `close` was called */
   get closing() {
     return this.#closing;
+  }
+
+  /**
+   * Lets one sandbox be started when it is its turn.
+   * @template T
+   * @param {() => Promise<T>} boot
+   * @returns {Promise<T>}
+   */
+  async inTurn(boot) {
+    if (this.#booting >= MAX_AT_ONCE) {
+      await new Promise((resolve) => {
+        this.#waiting.push(resolve);
+      });
+    }
+    this.#booting += 1;
+    try {
+      return await boot();
+    } finally {
+      this.#booting -= 1;
+      this.#waiting.shift()?.();
+    }
   }
 
   /**
