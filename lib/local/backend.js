@@ -42,6 +42,7 @@ class LocalBackend {
       const ground = await chooseIsolation({ asked, directory: state.live, log });
       ({ launcher } = ground);
       state.prepare(); // the launcher of a rung that failed has cleared it
+      state.bind(ground.isolation.rung);
       const backend = new LocalBackend(options, state, ground);
       launcher = null; // from here on the backend closes it
       await backend.#listen(port);

@@ -49,6 +49,23 @@ class StateDirectory {
     }
   }
 
+  /**
+   * What is kept has the shape that its isolation gave it: on another one it would be something else.
+   * @param {'root'|'user'|'none'} rung  of the backend that is starting
+   * @throws {Error} `code` `STATE_DIRECTORY_OTHER_ISOLATION`
+   */
+  bind(rung) {
+    const file = this.kept('isolation');
+    const found = this.readJson(file)?.rung ?? rung;
+    if (found !== rung && this.#isWorthKeeping()) {
+      const text =
+        `the state directory ${this.root} was made with isolation '${found}', and this backend ` +
+        `has '${rung}': use another directory`;
+      throw Object.assign(new Error(text), { code: 'STATE_DIRECTORY_OTHER_ISOLATION' });
+    }
+    fs.writeFileSync(file, JSON.stringify({ rung }), { mode: 0o600 });
+  }
+
   /** @returns {string} where something that is kept lies; in a temporary place nothing is for long */
   kept(...parts) {
     return path.join(this.persistent ? this.root : this.run, 'kept', ...parts);
@@ -100,10 +117,13 @@ class StateDirectory {
     return this.#leave();
   }
 
+  #isWorthKeeping() {
+    if (!fs.existsSync(this.paused)) return false;
+    return fs.existsSync(this.kept('templates.json')) || fs.readdirSync(this.paused).length > 0;
+  }
+
   #leave() {
-    const isKept = fs.existsSync(this.kept()) && fs.readdirSync(this.paused).length > 0;
-    const documents = fs.existsSync(this.kept()) ? fs.readdirSync(this.kept()) : [];
-    if (!isKept && !documents.includes('templates.json')) removeTreeSync(this.kept());
+    if (!this.#isWorthKeeping()) removeTreeSync(this.kept());
     if (this.#lock) fs.rmSync(this.#lock, { force: true });
     this.#lock = null;
   }

@@ -79,6 +79,19 @@ test('a second backend on the same directory is refused, by the first one’s pi
   expect((await new Client(living).control('GET', '/v2/sandboxes')).status).toBe(200);
 });
 
+test('what one isolation made is not taken for what another one has', async () => {
+  const first = await start();
+  const sandbox = await first.client.create();
+  await first.client.control('POST', `/sandboxes/${sandbox.id}/pause`, { memory: false });
+  await first.backend.close();
+  fs.writeFileSync(path.join(stateDir, 'kept/isolation'), '{"rung":"another"}');
+  await expect(start()).rejects.toMatchObject({
+    code: 'STATE_DIRECTORY_OTHER_ISOLATION',
+    message: expect.stringContaining("isolation 'another'"),
+  });
+  expect(fs.existsSync(path.join(stateDir, 'lock'))).toBe(false);
+});
+
 test('what a killed backend left behind is cleared, and what it kept is kept', async () => {
   const child = fork(path.join(__dirname, 'children/state-backend.js'), [stateDir]);
   const [{ url, env }] = await once(child, 'message');
