@@ -73,6 +73,7 @@ const control = (changes) => ({
   ),
   ...changes,
 });
+const ERROR = { code: 400, message: 'no' };
 const START = [
   encodeEnvelope(0, '{"event":{"start":{"pid":1}}}'),
   encodeEnvelope(0, '{"event":{"end":{"exited":true,"status":"exit status 0"}}}'),
@@ -94,6 +95,7 @@ const stream = (answer, changes = {}) => ({
 (specAvailable ? describe : describe.skip)('with the interface files', () => {
   test.each([
     ['a create', control({})],
+    ['a bad request that was refused', control({ asked: {}, status: 400, answered: ERROR })],
     ['a stream', stream(START)],
     ['a stream that failed', stream([encodeEnvelope(2, '{"error":{"code":"not_found"}}')])],
     ['a stream that broke off', stream(START.slice(0, 1), { status: null })],
