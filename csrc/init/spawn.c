@@ -48,6 +48,7 @@ struct spawn {
     pipe_out_t outputs[2];
     pipe_in_t input;
     bool pty;
+    int terminal; /* ours until the process is reaped: a hang-up changes how it has ended */
 };
 
 typedef struct spawn_order {
@@ -75,6 +76,11 @@ static process_t *unlink_process(struct spawns *spawns, pid_t pid) {
     return process;
 }
 
+static void let_go_of_terminal(spawn_t *spawn) {
+    if (spawn->terminal != NONE) close(spawn->terminal);
+    spawn->terminal = NONE;
+}
+
 /* DONE once all was told. */
 static void finish(spawn_t *spawn) {
     bool open = pipe_out_is_open(&spawn->outputs[0]) || pipe_out_is_open(&spawn->outputs[1]);
@@ -88,6 +94,7 @@ static void tell_exit(spawn_t *spawn, int status) {
     wire_put_u32(writer, exited ? 0 : (uint32_t)WTERMSIG(status));
     answer_end(spawn->stream.sandbox);
     spawn->process = NULL;
+    let_go_of_terminal(spawn);
     finish(spawn);
 }
 
@@ -199,6 +206,7 @@ static void on_destroy(stream_t *stream) {
     if (spawn->process != NULL) spawn->process->spawn = NULL;
     for (int i = 0; i < 2; i++) source_close(&spawn->outputs[i].source);
     pipe_in_close(&spawn->input);
+    let_go_of_terminal(spawn);
 }
 
 static const stream_class_t spawn_class = {
@@ -280,6 +288,8 @@ static int watch_ends(spawn_t *spawn, ends_t *ends) {
     stream_t *stream = &spawn->stream;
     uint8_t first = spawn->pty ? WIRE_PTY : WIRE_STDOUT;
     size_t most = spawn->pty ? MOST_PTY_READ : PIPE_MOST_READ;
+    if (spawn->pty) spawn->terminal = fcntl(ends->ours[1], F_DUPFD_CLOEXEC, 3);
+    if (spawn->pty && spawn->terminal < 0) return -errno;
     int code =
         pipe_out_open(&spawn->outputs[0], stream, take_end(&ends->ours[1]), first, most, on_output);
     if (code == 0 && ends->ours[2] != NONE)
@@ -296,6 +306,7 @@ static void start(spawn_t *spawn, const spawn_order_t *order, const user_t *user
     stream_t *stream = &spawn->stream;
     sandbox_t *sandbox = stream->sandbox;
     spawn->pty = order->flags & WIRE_SPAWN_PTY;
+    spawn->terminal = NONE;
     process_t *process = calloc(1, sizeof *process);
     ends_t ends;
     int code = process == NULL ? -ENOMEM : open_ends(&ends, sandbox, user, order);

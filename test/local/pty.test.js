@@ -55,6 +55,15 @@ test('what is typed is echoed and read, and Ctrl+D is its end', async () => {
   expect(stream.messages.at(-1).event.end).toMatchObject({ exited: true });
 });
 
+test('a program that ends by itself is never told as hung up', async () => {
+  for (let round = 0; round < 40; round += 1) {
+    const { stream, type } = await open({ cmd: 'cat', args: [] });
+    await type('\x04');
+    await stream.until(() => stream.end);
+    expect(stream.messages.at(-1).event.end).toMatchObject({ exited: true });
+  }
+});
+
 test('Ctrl+C reaches the foreground process', async () => {
   const { stream, type } = await open(line('trap "echo caught; exit 3" INT; echo up; sleep 60'));
   await stream.until(() => stream.text.includes('up'));

@@ -20,6 +20,10 @@ async function start(options) {
   return backend;
 }
 
+function parentOf(pid) {
+  return Number(/^PPid:\s+(\d+)$/m.exec(fs.readFileSync(`/proc/${pid}/status`, 'latin1'))[1]);
+}
+
 function directoryOf(pid) {
   try {
     return fs.readlinkSync(`/proc/${pid}/cwd`);
@@ -113,7 +117,7 @@ test('the death of the launcher is the end of all sandboxes, and is said', async
   const [{ home }] = backend.sandboxes();
   const live = home.slice(0, home.lastIndexOf('/run/'));
   const own = fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name));
-  const launchers = own.filter((pid) => directoryOf(pid) === live);
+  const launchers = own.filter((pid) => directoryOf(pid) === live && parentOf(pid) === process.pid);
   expect(launchers).toHaveLength(1);
   process.kill(Number(launchers[0]), 'SIGKILL');
   expect((await running.done).end).toBeNull();
