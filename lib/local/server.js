@@ -81,7 +81,8 @@ class Server {
     response.on('close', () => this.#responses.delete(response));
     response.on('error', () => {});
     response.on('finish', () => {
-      record.status = response.statusCode;
+      // HTTP/2 calls a stream finished that was reset, too.
+      if (response.writableEnded) record.status = response.statusCode;
     });
     try {
       await this.#exchange(request, response, record);

@@ -184,6 +184,7 @@ test('a stream can be cut in the middle of a message over HTTP/2 too', async () 
   far.backend.faults.add({ op: 'stream', action: { type: 'cut' } });
   const cut = await exchange(session, startHeaders(sandbox), startBody('echo a'));
   expect(cut).toMatchObject({ status: 200, error: 'ERR_HTTP2_STREAM_ERROR' });
+  expect(far.backend.requests.at(-1).status).toBeNull();
   session.close();
 });
 

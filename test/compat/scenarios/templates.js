@@ -27,15 +27,15 @@ module.exports = [
         .Template()
         .fromImage('ubuntu:22.04')
         .setEnvs({ FLAVOUR: 'vanilla' })
-        .makeDir('/home/user/work')
-        .setWorkdir('/home/user/work')
+        .makeDir('/home/user/made')
+        .setWorkdir('/home/user/made')
         .runCmd('echo "$FLAVOUR" > built.txt')
         .setStartCmd('echo up > ~/started.txt; sleep 1000', 'test -e ~/started.txt');
       const { templateId } = await build(client, template, name, {
         onBuildLogs: ({ message }) => logs.push(message),
       });
       const box = await t.box({ template: name });
-      const { stdout } = await client.run(box, 'cat ~/work/built.txt ~/started.txt; echo $FLAVOUR');
+      const { stdout } = await client.run(box, 'cat ~/made/built.txt ~/started.txt; echo $FLAVOUR');
       return [stdout, /^[a-z0-9]{20}$/.test(templateId), logs.length > 0];
     },
     expected: ['vanilla\nup\nvanilla\n', true, true],

@@ -1,4 +1,4 @@
-// Scenarios: programs on a terminal.
+// Scenarios: programs on a terminal: what they see of it, and how it is changed and ended.
 'use strict';
 
 module.exports = [

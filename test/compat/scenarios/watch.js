@@ -1,4 +1,4 @@
-// Scenarios: watching a folder.
+// Scenarios: watching a folder, with what is below it and with what is known of each entry.
 'use strict';
 
 const names = (events) => [...new Set(events.map(({ name, type }) => `${type} ${name}`))].sort();

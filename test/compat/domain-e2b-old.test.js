@@ -1,0 +1,6 @@
+// Domain mode with the client `e2b-old`: host names, TLS and HTTP/2, as against the cloud.
+'use strict';
+
+const { testInDomainMode } = require('./domain-tests');
+
+testInDomainMode('e2b-old');
