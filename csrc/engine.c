@@ -10,7 +10,6 @@
  */
 #include "engine.h"
 
-#include <fcntl.h>
 #include <pthread.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -61,10 +60,16 @@ const char *e2b_curl_version(void) {
 }
 
 /* libcurl 7.88 gives up on a silent address in time, but tries the next one only when it is called
- * again, for which it does not ask. */
+ * again, for which it does not ask. One that is unpaused is looked at. Not curl_multi_socket_all:
+ * it runs all transfers in turn, and drops at its end the wake-up of one for which a later one has
+ * read something meanwhile: that one would never hear of its answer. */
 static void look_at_connecting(e2b_timer_t *look) {
     e2b_engine_t *engine = (e2b_engine_t *)((char *)look - offsetof(e2b_engine_t, look));
-    for (int i = 0; i < LANES; i++) e2b_lane_look_at_all(&engine->lanes[i]);
+    for (e2b_transfer_t *t = engine->started; t; t = t->next) {
+        if (!t->connecting) continue;
+        curl_easy_pause(t->easy, CURLPAUSE_RECV);
+        curl_easy_pause(t->easy, CURLPAUSE_CONT);
+    }
     if (engine->connecting > 0) e2b_engine_timer_set(engine, look, e2b_now_ms() + LOOK_MS);
 }
 
@@ -75,9 +80,8 @@ static curl_socket_t on_open(void *context, curlsocktype purpose, struct curl_so
     e2b_engine_t *engine = context;
     (void)purpose;
     int port = e2b_socket_port(&address->addr);
-    int fd = socket(address->family, address->socktype, address->protocol);
+    int fd = e2b_socket_open(address->family, address->socktype, address->protocol);
     if (fd < 0) return CURL_SOCKET_BAD;
-    fcntl(fd, F_SETFD, FD_CLOEXEC);
     for (int i = 0; i < LANES; i++) e2b_sockets_opened(&engine->lanes[i].sockets, fd, port);
     return fd;
 }

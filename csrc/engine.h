@@ -33,7 +33,7 @@ typedef struct e2b_transfer {
     CURL *easy;            /* NULL when idle */
     e2b_address_t address; /* the handle's own */
     void (*on_done)(struct e2b_transfer *transfer, CURLcode code);
-    uint64_t host; /* e2b_host_key, of a far end that may speak HTTP/2; 0: it does not */
+    uint64_t host; /* e2b_host_key; 0: nothing is kept of it, and it goes the wide way */
     int local_port, remote_port;          /* of its connection, once it has one */
     e2b_lane_t *lane;                     /* private, as all below */
     struct e2b_transfer *previous, *next; /* those that are under way */

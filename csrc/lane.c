@@ -5,6 +5,7 @@
 #include "lane.h"
 
 #include "platform.h"
+#include "socket.h"
 
 #define MAX_STREAMS 65536L    /* of one connection */
 #define MAX_CONNECTIONS 1024L /* kept-alive connections in curl's cache */
@@ -29,8 +30,10 @@ static int on_timer(CURLM *multi, long timeout_ms, void *context) {
 }
 
 static bool open_multi(e2b_lane_t *lane) {
+    int first = e2b_socket_next(lane->sockets.pollset);
     lane->multi = curl_multi_init();
     if (!lane->multi) return false;
+    e2b_socket_keep_pairs(first);
     curl_multi_setopt(lane->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
     curl_multi_setopt(lane->multi, CURLMOPT_SOCKETDATA, lane);
     curl_multi_setopt(lane->multi, CURLMOPT_TIMERFUNCTION, on_timer);
@@ -91,14 +94,4 @@ bool e2b_lane_due(e2b_lane_t *lane, int64_t now_ms) {
     lane->due_ms = -1;
     act(lane, CURL_SOCKET_TIMEOUT, 0);
     return true;
-}
-
-/* Deprecated because it is slow; nothing else looks at them all. */
-void e2b_lane_look_at_all(e2b_lane_t *lane) {
-    int running;
-    if (lane->unsound || !lane->multi) return;
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
-    if (curl_multi_socket_all(lane->multi, &running) != CURLM_OK) lane->unsound = true;
-#pragma GCC diagnostic pop
 }

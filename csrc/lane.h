@@ -32,6 +32,5 @@ void e2b_lane_reset(e2b_lane_t *lane);
 /* What is ready. Another poll set in this one is not curl's: within says that it is. How many. */
 int e2b_lane_ready(e2b_lane_t *lane, int inner, bool *inner_ready);
 bool e2b_lane_due(e2b_lane_t *lane, int64_t now_ms); /* what is due. True: something was */
-void e2b_lane_look_at_all(e2b_lane_t *lane);
 
 #endif

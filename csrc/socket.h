@@ -9,6 +9,17 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+/* As socket(), but that no program which is started inherits it. */
+int e2b_socket_open(int family, int type, int protocol);
+
+/* The lowest descriptor that is free, which the next one to be opened gets; -1: there is none. It
+ * borrows any open one for that. */
+int e2b_socket_next(int any);
+/* Keeps from programs that are started later what libcurl has made for itself without saying so:
+ * pairs of sockets, among the descriptors from first on. What is not such a pair of this process is
+ * left alone, so that it matters little who else opens what meanwhile. Linux; elsewhere nothing. */
+void e2b_socket_keep_pairs(int first);
+
 /* -1: it is no internet address. */
 int e2b_socket_port(const struct sockaddr *address);
 /* The port of its own end; -1: it is no internet socket. */

@@ -77,7 +77,10 @@ static void note_port(e2b_sockets_t *sockets, int fd, struct e2b_known_socket *k
 
 int e2b_sockets_want(e2b_sockets_t *sockets, int fd, bool in, bool out) {
     struct e2b_known_socket *known = known_of(sockets, fd);
-    if (!known) return e2b_pollset_set(sockets->pollset, fd, in, out);
+    if (!known) {
+        e2b_socket_keep_pairs(fd); /* a lookup's: the thread that looks up writes into the other */
+        return e2b_pollset_set(sockets->pollset, fd, in, out);
+    }
     if (known->local_port == 0) note_port(sockets, fd, known);
     if (known->in != in || known->out != out) {
         if (e2b_pollset_set(sockets->pollset, fd, in, out) != 0) return -1;

@@ -16,17 +16,25 @@
 #define MAX_FUTILE 4u        /* a far end that is so far away answers after the millisecond */
 #define TRY_AGAIN 64u        /* items, after which waiting is tried again */
 
-/* Loop thread. */
-bool e2b_linger_init(e2b_linger_t *linger) {
-    if (pipe(linger->wake) != 0) {
-        linger->wake[0] = linger->wake[1] = -1;
-        return false;
-    }
+/* Loop thread. Neither end waits, and no program that is started inherits them. */
+static bool open_pipe(int ends[2]) {
+#ifdef __linux__
+    return pipe2(ends, O_CLOEXEC | O_NONBLOCK) == 0;
+#else
+    if (pipe(ends) != 0) return false;
     for (int i = 0; i < 2; i++) {
-        fcntl(linger->wake[i], F_SETFD, FD_CLOEXEC);
-        fcntl(linger->wake[i], F_SETFL, O_NONBLOCK);
+        fcntl(ends[i], F_SETFD, FD_CLOEXEC);
+        fcntl(ends[i], F_SETFL, O_NONBLOCK);
     }
     return true;
+#endif
+}
+
+/* Loop thread. */
+bool e2b_linger_init(e2b_linger_t *linger) {
+    if (open_pipe(linger->wake)) return true;
+    linger->wake[0] = linger->wake[1] = -1;
+    return false;
 }
 
 /* Loop thread. */

@@ -3,8 +3,10 @@
 #include "sockets.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "socket.h"
@@ -148,6 +150,45 @@ TEST("it is found by its two ports while it is open") {
     close_pair(&sockets, &pair);
     CHECK_INT(e2b_sockets_find(&sockets, port, pair.remote_port), -1);
     e2b_sockets_destroy(&sockets);
+}
+
+static bool is_inherited(int fd) {
+    return (fcntl(fd, F_GETFD) & FD_CLOEXEC) == 0;
+}
+
+TEST("no program inherits a socket of ours, nor the pair that a lookup of libcurl's makes") {
+    e2b_sockets_t sockets;
+    CHECK_INT(e2b_sockets_init(&sockets), 0);
+    int own = e2b_socket_open(AF_INET, SOCK_STREAM, 0), lookup[2];
+    CHECK(!is_inherited(own));
+    CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, lookup), 0);
+    CHECK_INT(e2b_sockets_want(&sockets, lookup[0], true, false), 0);
+    CHECK(!is_inherited(lookup[0]) && !is_inherited(lookup[1]));
+    close(own);
+    close(lookup[0]);
+    close(lookup[1]);
+    e2b_sockets_destroy(&sockets);
+}
+
+TEST("what somebody else has opened to be inherited stays so, and what lies below it") {
+    struct sockaddr_un address = {.sun_family = AF_UNIX, .sun_path = "\0a socket with a name"};
+    int low[2], pipes[2], high[2], named = socket(AF_UNIX, SOCK_STREAM, 0);
+    CHECK_INT(bind(named, (struct sockaddr *)&address, sizeof address), 0);
+    CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, low), 0);
+    int first = e2b_socket_next(named);
+    CHECK(first >= 0);
+    CHECK_INT(pipe(pipes), 0);
+    CHECK_INT(pipes[0], first);
+    pair_t pair = connect_pair();
+    CHECK_INT(socketpair(AF_UNIX, SOCK_STREAM, 0, high), 0);
+    e2b_socket_keep_pairs(first);
+    CHECK(is_inherited(low[0]) && is_inherited(low[1]) && is_inherited(named));
+    CHECK(is_inherited(pipes[0]) && is_inherited(pipes[1]));
+    CHECK(is_inherited(pair.near) && is_inherited(pair.far));
+    CHECK(!is_inherited(high[0]) && !is_inherited(high[1]));
+    const int all[] = {named,     low[0],   low[1],  pipes[0], pipes[1],
+                       pair.near, pair.far, high[0], high[1]};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) close(all[i]);
 }
 
 TEST_MAIN

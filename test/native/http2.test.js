@@ -5,6 +5,7 @@
 
 const native = require('../../lib');
 const { waitFor } = require('../helpers/backend');
+const { startSilentPort } = require('../helpers/hostile/silent-port');
 const { startHttp2FarEnd } = require('../helpers/http2-far-end');
 
 const open = [];
@@ -161,3 +162,18 @@ describe('who shares a connection', () => {
     expect(far.connections()).toBe(1);
   });
 });
+
+// While a connection is being made the engine looks at it now and then. libcurl, made to look at
+// everything, loses the wake-up of a call for which another one has read when a third one begins.
+test('calls that share connections are all answered while another one is being made', async () => {
+  const far = await farEnd({ maxStreams: 20 });
+  const silent = await startSilentPort('127.0.0.67');
+  open.push(silent);
+  const url = `https://127.0.0.67:${silent.port}`;
+  const over = new AbortController();
+  const late = list({ client: { ...far.client, apiUrl: url, requestTimeoutMs: 4_000 } })
+    .catch(({ code }) => code)
+    .finally(() => over.abort());
+  while (!over.signal.aborted) await Promise.all(times(300, list, far));
+  await expect(late).resolves.toBe('TIMEOUT');
+}, 30_000);
