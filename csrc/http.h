@@ -59,6 +59,8 @@ struct e2b_http {
     /* private */
     e2b_timer_t deadline;
     e2b_timer_t early; /* set while an answer of HTTP/2 is there before the request's end */
+    unsigned looks;    /* at that answer since something of it came */
+    size_t looked_at;  /* its length then */
     e2b_deferred_t refused;
     size_t head_bytes;      /* of all header lines so far */
     int64_t content_length; /* -1: not said */

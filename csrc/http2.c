@@ -13,6 +13,7 @@
 
 #define LINE 128
 #define LOOK_MS 20
+#define MAX_LOOKS 25 /* half a second in which nothing more comes of a refusal */
 
 /* The number after a word of the line; 0 or more, or -1. */
 static long long number_after(const char *line, const char *word) {
@@ -68,11 +69,24 @@ static bool is_all_sent(const e2b_http_t *http) {
     return !http->on_body && sent >= (curl_off_t)http->body_len;
 }
 
+/* After a refusal libcurl 7.88 sends no more of the request, but takes the end of the stream for an
+ * end only once both sides have ended it. Where the far end neither resets it nor has said how long
+ * the refusal is, its end shows by its silence alone. */
+static bool is_refused(e2b_http_t *http) {
+    http->looks = http->answer.len == http->looked_at ? http->looks + 1 : 0;
+    http->looked_at = http->answer.len;
+    return http->status >= 300 && http->content_length < 0 && http->looks > MAX_LOOKS;
+}
+
 /* When the last of the body goes out after the whole answer has come, libcurl 7.88 is told of the
  * stream's end while it sends, and waits for a sign of it that never comes. One that is unpaused
  * looks for itself. */
 static void look(e2b_timer_t *early) {
     e2b_http_t *http = (e2b_http_t *)((char *)early - offsetof(e2b_http_t, early));
+    if (is_refused(http)) {
+        http->transfer.on_done(&http->transfer, CURLE_OK);
+        return;
+    }
     if (!is_all_sent(http)) e2b_engine_timer_set(http->engine, early, e2b_now_ms() + LOOK_MS);
     curl_easy_pause(http->transfer.easy, CURLPAUSE_RECV);
     e2b_engine_unpause(http->engine, &http->transfer);
@@ -81,5 +95,6 @@ static void look(e2b_timer_t *early) {
 void e2b_http2_answered(e2b_http_t *http) {
     if (!http->http2 || is_all_sent(http)) return;
     http->early.fire = look;
+    http->looks = 0;
     e2b_engine_timer_set(http->engine, &http->early, e2b_now_ms() + LOOK_MS);
 }

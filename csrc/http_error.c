@@ -14,6 +14,7 @@
 #include "json.h"
 #include "tls.h"
 
+#define LOST "and libcurl has lost the answer"
 #define QUOTE 200 /* characters of a body that is not JSON */
 
 /* Overwrites what of this exchange is secret: the key, the proxy's password, the sandbox's tokens.
@@ -53,6 +54,7 @@ static int code_of_curl(CURLcode code) {
     case CURLE_WEIRD_SERVER_REPLY:
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_BAD_CONTENT_ENCODING:
+    case CURLE_BAD_FUNCTION_ARGUMENT: /* a header line, or a trailer, that is none */
         return E2B_ERR_BAD_RESPONSE;
     default:
         return E2B_ERR_CONNECTION_LOST;
@@ -116,6 +118,14 @@ static bool line_too_long(const e2b_http_t *http, CURLcode code) {
     return room != NULL;
 }
 
+/* When the end of a stream of HTTP/2 is read together with the answer, and the request has not
+ * ended yet, libcurl 7.88 throws the answer away. It says so by a code without words, and only
+ * then: the far end has answered and closed the stream without an error, but how it answered is
+ * lost. */
+static bool answer_lost(const e2b_http_t *http, CURLcode code) {
+    return code == CURLE_HTTP2_STREAM && http->http2 && http->curl_text[0] == '\0';
+}
+
 /* libcurl calls broken chunks a failed read. */
 static bool chunks_broken(const e2b_http_t *http, CURLcode code) {
     return code == CURLE_RECV_ERROR && strstr(http->curl_text, "chunked-encoding") != NULL;
@@ -162,9 +172,10 @@ static void from_curl(e2b_http_t *http, CURLcode code) {
         say_proxy(http, refused);
     } else if (err->code == E2B_OK) { /* else a callback has already said what is wrong */
         int what = code_of(http, code);
-        e2b_err_set(err, what, "%s failed: %s", http->what,
-                    http->unprocessed ? "the far end refused to look at the request"
-                                      : words_of_curl(what, http->sent));
+        const char *words = words_of_curl(what, http->sent);
+        if (http->unprocessed) words = "the far end refused to look at the request";
+        if (answer_lost(http, code)) words = "the far end answered before the request's end, " LOST;
+        e2b_err_set(err, what, "%s failed: %s", http->what, words);
     }
     err->outcome = http->sent ? E2B_OUTCOME_UNKNOWN : E2B_OUTCOME_NOT_SENT;
     bool passing = err->code == E2B_ERR_CONNECTION_LOST || err->code == E2B_ERR_TIMEOUT ||

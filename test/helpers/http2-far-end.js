@@ -69,7 +69,7 @@ class Connection {
     this.settings = settings;
     this.resets = []; // streams that the client has reset
     this.answered = new Set(); // streams of which the body had not come then
-    this.hasty = null; // { op, after }: of which there are such, after how many bytes
+    this.hasty = null; // { after, answer(stream), refuses }: what bodies get that go on after so many bytes
     this.#onRequest = onRequest;
     socket.on('data', (chunk) => this.#take(chunk));
   }
@@ -121,7 +121,7 @@ class Connection {
   #grant(stream, bytes) {
     if (bytes === 0) return;
     this.frame(FRAME.WINDOW_UPDATE, 0, 0, uint32(bytes));
-    this.frame(FRAME.WINDOW_UPDATE, 0, stream, uint32(bytes));
+    if (!this.hasty?.refuses) this.frame(FRAME.WINDOW_UPDATE, 0, stream, uint32(bytes));
   }
 
   #take(chunk) {
@@ -170,7 +170,7 @@ class Connection {
       this.#grant(stream, pieces.at(-1).length);
     } else {
       this.answered.add(stream);
-      this.answer(stream, honestAnswer(this.hasty));
+      this.hasty.answer(stream);
       this.#grant(stream, length);
     }
   }
@@ -271,13 +271,36 @@ const REQUEST_TRICKS = {
   'says nothing': () => {},
 };
 
+/** The answer before the body's end, which is taken all the same. */
+function hasty(peer, op, after) {
+  const answer = (stream) => peer.answer(stream, honestAnswer({ op }));
+  peer.hasty = { after, answer };
+}
+
+/** A refusal before the body's end, of which no more is let in. */
+function refuses(peer, refuse) {
+  const answer = (stream) => refuse(stream, { status: 507, headers: {} });
+  peer.hasty = { after: PART, refuses: true, answer };
+}
+
 // On one connection, from its beginning.
 const CONNECTION_TRICKS = {
   'never sends settings': (peer) => (peer.settings = null),
   'allows no stream': (peer) => (peer.settings = { maxStreams: 0 }),
   'allows one stream': (peer) => (peer.settings = { maxStreams: 1 }),
-  'answers large bodies before their end': (peer) => (peer.hasty = { op: 'write', after: PART }),
-  'answers bodies before they come': (peer) => (peer.hasty = { op: 'create', after: 0 }),
+  'answers large bodies before their end': (peer) => hasty(peer, 'write', PART),
+  'answers bodies before they come': (peer) => hasty(peer, 'create', 0),
+  'refuses large bodies': (peer) =>
+    refuses(peer, (stream, full) => peer.head(stream, full, END_STREAM)),
+  // As RFC 9113 asks of one that wants no more (8.1). What is in one record of TLS is read at once.
+  'refuses large bodies, and resets them': (peer) => {
+    refuses(peer, (stream, full) => {
+      peer.socket.cork();
+      peer.head(stream, full, END_STREAM);
+      peer.reset(stream, CODE.NO_ERROR);
+      peer.socket.uncork();
+    });
+  },
   'stops reading': (peer) => {
     peer.greet();
     peer.socket.pause();

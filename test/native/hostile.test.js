@@ -63,6 +63,7 @@ const OF_ANY = {
   'trailers without end': ['RESPONSE_TOO_LARGE', null],
   'a trailer without end': ['BAD_RESPONSE', null],
   'trailers like a head': HARMLESS,
+  'a trailer that is none': ['BAD_RESPONSE', null],
   'a body without end': ['RESPONSE_TOO_LARGE', 'BAD_RESPONSE'],
   'informs first': HARMLESS,
   'switches protocols': BAD,

@@ -275,21 +275,6 @@ describe.each(SOURCES)('%s', (kind, source) => {
   });
 });
 
-describe.each(SOURCES)('%s that is answered before its end', (_, source) => {
-  const FULL = { code: 'DISK_FULL', outcome: 'rejected', status: 507 };
-
-  // As RFC 9113 asks of a far end that wants no more (8.1).
-  test('and reset without an error: the refusal is heard, and the next call succeeds', async () => {
-    const { written, stream } = await begin(source);
-    await closed(stream);
-    stream.respond({ ':status': 507 }, { endStream: true });
-    stream.close(http2.constants.NGHTTP2_NO_ERROR);
-    await expect(written).rejects.toMatchObject(FULL);
-    await expect(list()).resolves.toEqual([]);
-    expect(count('write')).toBe(1);
-  });
-});
-
 describe('refused in the middle', () => {
   test('a buffer is sent again from its beginning, and comes whole', async () => {
     const { written, stream } = await begin(SOURCES[0][1]);

@@ -205,6 +205,13 @@ const PROTOCOL = {
       socket.write('Content-Length: many\r\nX-Next-Token: forged\r\n\r\n');
     },
   },
+  'a trailer that is none': {
+    about: 'behind the body a line without a colon',
+    play(socket, answer) {
+      upToTrailers(socket, answer);
+      socket.write('no trailer\r\n\r\n');
+    },
+  },
   redirects: {
     about: 'the status and place that the test gives',
     play(socket, answer, { status, to }) {
