@@ -15,6 +15,8 @@ static uint64_t hash(uint64_t value, const char *text, size_t len) {
 }
 
 uint64_t e2b_host_key(const char *url, const char *proxy) {
+    /* Without TLS a proxy takes requests for anybody on the same connections. */
+    if (*proxy && strncmp(url, "http:", 5) == 0) url = proxy;
     const char *host = strstr(url, "://");
     host = host ? host + 3 : url;
     uint64_t key = hash(FNV_START, host, strcspn(host, "/?#"));

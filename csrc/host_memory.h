@@ -22,7 +22,8 @@ typedef struct e2b_host_memory {
     unsigned next_goodbye;
 } e2b_host_memory_t;
 
-/* The host of a URL, as seen through a proxy; never 0. A collision costs speed only. */
+/* The host of a URL, as seen through a proxy ("": none), or the proxy itself where its connections
+ * are for all hosts; never 0. A collision costs speed only. */
 uint64_t e2b_host_key(const char *url, const char *proxy);
 
 void e2b_host_spoke(e2b_host_memory_t *memory, uint64_t host, bool http2);

@@ -25,8 +25,9 @@
 /* Larger ones cost memory per stream; with a smaller one libcurl 7.88 never goes on with a stream
  * over HTTP/2 that was paused. */
 #define BUFFER_BYTES 16384L
-#define CONTROL_BYTES 4096L /* of short answers: a thousand at once touch a quarter of the memory  \
-                             */
+#define CONTROL_BYTES                                                                              \
+    4096L /* of short answers: a thousand at once touch a quarter of the memory                    \
+           */
 #define SMALL_BODY 8192
 #define BULK_BYTES 131072L /* of a file: fewer turns */
 #define MAX_RESTARTS 3     /* of a request that provably was not processed */
@@ -301,9 +302,7 @@ int e2b_http_start(e2b_http_t *http) {
     CURLU *parsed =
         http->on_data ? NULL : e2b_address_parse(&http->transfer.address, http->url.data);
     curl_easy_setopt(easy, CURLOPT_CURLU, parsed);
-    /* Without TLS there is no HTTP/2 here. */
-    bool secure = strncmp(http->url.data, "https:", 6) == 0;
-    http->transfer.host = secure ? e2b_host_key(http->url.data, http->config->proxy) : 0;
+    http->transfer.host = e2b_host_key(http->url.data, http->config->proxy);
     bool timed = http->timeout_ms > 0;
     if (http->due_ms == 0) http->due_ms = e2b_now_ms() + http->timeout_ms;
     if (!set_request(easy, http) ||

@@ -15,6 +15,9 @@ TEST("a host is its name and port, behind its proxy, whatever is asked of it") {
     CHECK(host != e2b_host_key(URL ":8443/v2/sandboxes", ""));
     CHECK(host != e2b_host_key("https://api.e2b.app/v2/sandboxes", ""));
     CHECK(host != e2b_host_key(URL "/v2/sandboxes", "http://proxy:3128"));
+    CHECK(e2b_host_key("http://a/", "http://proxy:3128") ==
+          e2b_host_key("http://b/", "http://proxy:3128"));
+    CHECK(e2b_host_key("http://a/", "") != e2b_host_key("http://b/", ""));
 }
 
 TEST("a host is old from its first connection without HTTP/2 until one with it") {

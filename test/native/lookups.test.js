@@ -118,25 +118,45 @@ describe('a name server that is silent', () => {
   });
 });
 
-test('two hundred calls at once over TLS look their host up once', async () => {
-  const authority = createAuthority();
-  const tls = authority.certify(['far.test']);
-  const far = opened(await startHostile({ tls }));
-  const client = { ...named(far, 'far.test'), ca: authority.cert };
-  const { results, lookups } = await callsAtOnce('far.test=127.0.0.1', [{ client, times: 200 }]);
-  expect(results).toEqual(Array(200).fill({ value: [] }));
-  expect(lookups).toEqual(['far.test']);
-});
+const authority = createAuthority();
+const ROADS = [
+  ['plain HTTP', {}, {}],
+  ['TLS', { tls: authority.certify(['far.test', 'slow.test']) }, { ca: authority.cert }],
+];
 
-test('two hundred calls at once over TLS to a name that hangs take ten threads for it, not more', async () => {
-  const tls = createAuthority().certify(['slow.test']);
-  const far = opened(await startHostile({ tls }));
-  const idle = await callsAtOnce('', [{ client: far.client }]);
-  const client = { ...named(far, 'slow.test'), requestTimeoutMs: 500 };
-  const { results, lookups, threads } = await callsAtOnce('slow.test=hang', [
-    { client, times: 200 },
-  ]);
-  expect(results.filter(({ code }) => code !== 'TIMEOUT')).toEqual([]);
-  expect(lookups.length).toBeLessThanOrEqual(10);
-  expect(threads - idle.threads).toBeLessThanOrEqual(10);
+describe.each(ROADS)('two hundred calls at once over %s', (_, options, trust) => {
+  const times = 200;
+
+  test('look their host up once', async () => {
+    const far = opened(await startHostile(options));
+    const client = { ...named(far, 'far.test'), ...trust };
+    const { results, lookups } = await callsAtOnce('far.test=127.0.0.1', [{ client, times }]);
+    expect(results).toEqual(Array(times).fill({ value: [] }));
+    expect(lookups).toEqual(['far.test']);
+  });
+
+  test('to a name that hangs take ten threads for it, not more', async () => {
+    const far = opened(await startHostile(options));
+    const idle = await callsAtOnce('', [{ client: { ...far.client, ...trust } }]);
+    const client = { ...named(far, 'slow.test'), ...trust, requestTimeoutMs: 500 };
+    const { results, lookups, threads } = await callsAtOnce('slow.test=hang', [{ client, times }]);
+    expect(results.filter(({ code }) => code !== 'TIMEOUT')).toEqual([]);
+    expect(lookups.length).toBeLessThanOrEqual(10);
+    expect(threads - idle.threads).toBeLessThanOrEqual(10);
+  });
+
+  test('to a name that is none all fail of that', async () => {
+    const far = opened(await startHostile(options));
+    const client = { ...named(far, 'no.test'), ...trust };
+    const { results } = await callsAtOnce('no.test=none', [{ client, times }]);
+    expect(results.filter(({ code }) => code !== 'DNS_FAILED')).toEqual([]);
+  });
+
+  test('to a far end that is not there all fail of that', async () => {
+    const far = await startHostile(options);
+    const client = { ...named(far, 'far.test'), ...trust };
+    await far.close();
+    const { results } = await callsAtOnce('far.test=127.0.0.1', [{ client, times }]);
+    expect(results.filter(({ code }) => code !== 'CONNECT_FAILED')).toEqual([]);
+  });
 });
