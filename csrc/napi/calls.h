@@ -28,9 +28,7 @@ typedef struct e2b_pending {
     e2b_answer_t answer;
     bool text;          /* process output as strings; else as Buffers */
     e2b_text_t part[2]; /* of its streams, as strings */
-    napi_deferred deferred;
     e2b_held_t *held;
-    struct e2b_pending *next; /* in the list of those that are done in one batch */
 } e2b_pending_t;
 
 /* Adds size bytes to copy into. NULL: out of memory. */

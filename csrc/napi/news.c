@@ -9,9 +9,9 @@
  *   6 FAILED   id error pid stdout stderr
  *   7 DRAINED  id
  *
- * and settles the promises of kinds 3 to 6 with what the hook answers for them. Loop thread. No
- * promise may be lost: whatever is refused on the way, each is settled, unless the environment
- * ends.
+ * and hands it to the hook `settle`, which settles the promises of kinds 3 to 6. Loop thread. No
+ * promise may be lost: whatever is refused on the way, each call gets a record of its end, unless
+ * the environment ends.
  */
 #include "news.h"
 
@@ -35,8 +35,6 @@ typedef struct e2b_batch {
     napi_env env;
     napi_value records;
     uint32_t count;
-    e2b_pending_t *done; /* in order of their records */
-    e2b_pending_t **last;
 } e2b_batch_t;
 
 /* ---- values; NULL means undefined, and is left out ---- */
@@ -227,17 +225,7 @@ static void add_lost_answer(e2b_batch_t *batch, uint64_t id, const e2b_err_t *wa
     add_failure(batch, id, &err, sandbox_id, NULL, false);
 }
 
-/* ---- settling ---- */
-
-/* Loop thread. A refusal here means that the environment ends. */
-static void settle(napi_env env, napi_deferred deferred, bool ok, napi_value value) {
-    if (!value && napi_get_undefined(env, &value) != napi_ok) return;
-    if (ok) {
-        napi_resolve_deferred(env, deferred, value);
-    } else {
-        napi_reject_deferred(env, deferred, value);
-    }
-}
+/* ---- delivery ---- */
 
 /* Loop thread. The memory that the call referred to is let go with it. */
 static void take_done(e2b_batch_t *batch, e2b_calls_t *calls, e2b_op_t *op) {
@@ -251,9 +239,8 @@ static void take_done(e2b_batch_t *batch, e2b_calls_t *calls, e2b_op_t *op) {
                                    process ? result : NULL, pending->text);
     if (!added) add_lost_answer(batch, pending->id, result->err, sandbox_id);
     batch->count++;
-    *batch->last = pending;
-    batch->last = &pending->next;
     e2b_op_free(op);
+    e2b_pending_free(pending, batch->env);
 }
 
 /* Loop thread. */
@@ -277,47 +264,17 @@ static void take_news(e2b_batch_t *batch, e2b_calls_t *calls, e2b_op_t *op) {
     if (scoped) napi_close_handle_scope(batch->env, scope);
 }
 
-/* Loop thread. */
-static bool call_settle(e2b_batch_t *batch, napi_value *answers) {
-    napi_value hook, receiver, length;
-    return batch->records && e2b_instance_hook(batch->instance, "settle", &hook) &&
-           napi_create_uint32(batch->env, batch->count * SLOTS, &length) == napi_ok &&
-           napi_set_named_property(batch->env, batch->records, "length", length) == napi_ok &&
-           napi_get_global(batch->env, &receiver) == napi_ok &&
-           napi_make_callback(batch->env, batch->instance->context, receiver, hook, 1,
-                              &batch->records, answers) == napi_ok;
-}
-
-/* Loop thread. The pair at index in the hook's answer; false when it is none. */
-static bool answer_at(napi_env env, napi_value answers, uint32_t index, bool *ok,
-                      napi_value *value) {
-    napi_value first;
-    return napi_get_element(env, answers, index * 2, &first) == napi_ok &&
-           napi_get_value_bool(env, first, ok) == napi_ok &&
-           napi_get_element(env, answers, index * 2 + 1, value) == napi_ok;
-}
-
-/* Loop thread. */
-static void settle_all(e2b_batch_t *batch) {
+/* Loop thread. A refusal means that the environment ends. */
+static void call_settle(e2b_batch_t *batch) {
     napi_env env = batch->env;
-    napi_value answers, thrown = NULL;
-    bool answered = batch->count > 0 && call_settle(batch, &answers);
-    if (!answered) thrown = e2b_take_exception(env);
-    uint32_t index = 0;
-    for (e2b_pending_t *pending; (pending = batch->done) != NULL; index++) {
-        bool ok = false;
-        napi_value value = thrown;
-        napi_handle_scope scope;
-        batch->done = pending->next;
-        bool scoped = napi_open_handle_scope(env, &scope) == napi_ok;
-        if (answered && !answer_at(env, answers, index, &ok, &value)) {
-            value = e2b_take_exception(env);
-            ok = false;
-        }
-        settle(env, pending->deferred, ok, value);
-        if (scoped) napi_close_handle_scope(env, scope);
-        e2b_pending_free(pending, env);
-    }
+    napi_value hook, receiver, length, answer;
+    bool called = batch->records && e2b_instance_hook(batch->instance, "settle", &hook) &&
+                  napi_create_uint32(env, batch->count * SLOTS, &length) == napi_ok &&
+                  napi_set_named_property(env, batch->records, "length", length) == napi_ok &&
+                  napi_get_global(env, &receiver) == napi_ok &&
+                  napi_make_callback(env, batch->instance->context, receiver, hook, 1,
+                                     &batch->records, &answer) == napi_ok;
+    if (!called) e2b_take_exception(env);
 }
 
 /* Loop thread. */
@@ -326,10 +283,9 @@ void e2b_news_deliver(e2b_instance_t *instance, e2b_client_t *client, e2b_calls_
     napi_handle_scope scope;
     e2b_op_t *op = e2b_client_take(client);
     if (!op || napi_open_handle_scope(batch.env, &scope) != napi_ok) return;
-    batch.last = &batch.done;
     if (napi_create_array(batch.env, &batch.records) != napi_ok) batch.records = NULL;
     for (; op; op = e2b_client_take(client)) take_news(&batch, calls, op);
     instance->batches++;
-    settle_all(&batch);
+    if (batch.count > 0) call_settle(&batch);
     napi_close_handle_scope(batch.env, scope);
 }

@@ -1,7 +1,7 @@
 /*
- * request.c: from the arguments of a native function to a submitted op and its promise. Loop thread
- * only. A refusal is a rejected promise made by the same hook as every other error; nothing here
- * throws into JavaScript.
+ * request.c: from the arguments of a native function to a submitted op. Loop thread only. A refusal
+ * is answered as an error made by the same hook as every other; nothing here throws into
+ * JavaScript.
  */
 #include "request.h"
 
@@ -150,23 +150,14 @@ static bool submit(e2b_request_t *request) {
     return code == E2B_OK;
 }
 
-/* Loop thread. */
-static void reject(e2b_request_t *request, napi_deferred deferred) {
-    napi_value error = e2b_make_error(request->instance, &request->err, request->sandbox_id);
-    if (!error && napi_get_undefined(request->env, &error) != napi_ok) return;
-    napi_reject_deferred(request->env, deferred, error);
-}
-
 /* Loop thread. A builder that refused leaves no op. */
 napi_value e2b_request_finish(e2b_request_t *request) {
-    napi_deferred deferred;
-    napi_value promise = NULL;
-    if (request->instance && napi_create_promise(request->env, &deferred, &promise) == napi_ok) {
-        if (request->pending) request->pending->deferred = deferred;
-        if (!e2b_request_ok(request) || !submit(request)) reject(request, deferred);
+    napi_value refusal = NULL;
+    if (request->instance && (!e2b_request_ok(request) || !submit(request))) {
+        refusal = e2b_make_error(request->instance, &request->err, request->sandbox_id);
     }
     if (request->op) e2b_op_free(request->op);
     e2b_pending_free(request->pending, request->env);
     e2b_reader_destroy(&request->reader);
-    return promise;
+    return refusal;
 }

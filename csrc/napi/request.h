@@ -33,7 +33,8 @@ bool e2b_request_begin(e2b_request_t *request, napi_env env, napi_callback_info 
 const char *e2b_request_sandbox(e2b_request_t *request);
 /* Nothing has been refused so far: the op can be built. */
 bool e2b_request_ok(const e2b_request_t *request);
-/* Submits the op, frees the rest, answers the promise: rejected with what was refused. */
+/* Submits the op, frees the rest, answers what was refused as an error; NULL: nothing was, and the
+ * hook `settle` will get its end. */
 napi_value e2b_request_finish(e2b_request_t *request);
 
 /* The JavaScript error for err, by the hook makeError. NULL: tearing down. */

@@ -97,7 +97,7 @@ async function start(plan, caller, origin) {
     env: plan.env,
     user: given.user,
   });
-  const promise = call.addon.runE2bAgent(
+  const refusal = call.addon.runE2bAgent(
     sandboxId,
     plan.type,
     symbols,
@@ -105,8 +105,8 @@ async function start(plan, caller, origin) {
     plan.useGpu,
     call.record,
   );
-  if (!plan.background) return call.enter(promise);
-  return call.enterInBackground(promise, (pid, done) => {
+  if (!plan.background) return call.enter(refusal);
+  return call.enterInBackground(refusal, (pid, done) => {
     done.then((run) => first.reject(silentEnd(run)), first.reject);
     return new AgentHandle(call, given, { ...facts, sample, pid, firstLine: first.promise, done });
   });

@@ -1,8 +1,8 @@
 'use strict';
 
-// Calls in flight: how one is begun, cancelled and settled. The addon makes every promise; `settle`
-// gets its news in batches and says with what each is settled. There is no second road: whatever is
-// in the table came from `enter` and leaves it in `settle`, once. Must not know any operation.
+// Calls in flight: how one is begun, cancelled and settled. The addon takes a call or refuses it, and
+// tells its news in batches to `settle`. There is no second road: whatever is in the table came from
+// `enter`, which makes its promise, and leaves it in `settle`, once. Must not know any operation.
 
 const errors = require('../errors');
 const { invalid } = require('../options');
@@ -24,13 +24,11 @@ const STACKS_A_SECOND = 1_000;
 let addon = null;
 let connections = null;
 let nextId = 1;
-let refused = null; // the error of the last call, when the addon has refused it
 let second = 0;
 let stacksTaken = 0;
 const classOf = new Map();
 const inFlight = new Map();
 const listening = new WeakMap(); // AbortSignal -> { ids, onAbort }
-const withoutStack = new WeakSet(); // errors on their way to who awaits them
 
 /** The addon; opened at the first use. */
 function getAddon() {
@@ -64,6 +62,8 @@ class Call {
     this.sandboxId = sandboxId;
     this.shape = shape;
     this.connection = connections.resolve(options);
+    this.resolve = null;
+    this.reject = null;
     this.onStarted = null;
     this.onDrained = null;
     this.output = null;
@@ -78,20 +78,23 @@ class Call {
       this.origin = {};
       Error.captureStackTrace(this.origin, caller);
     }
-    refused = null;
   }
 
   /**
-   * @template T
-   * @param {Promise<T>} promise of the addon, for this call's record; nothing may happen between
-   *   making this object and getting that promise
-   * @returns {Promise<T>} the same, or one that settles alike
+   * @param {Error|undefined} refusal the addon's answer to this call's record; undefined: taken
+   * @returns {Promise<unknown>} of what `shape` makes of the answer
    */
-  enter(promise) {
-    if (refused !== null) return promise;
-    inFlight.set(this.id, this);
-    if (this.signal !== null) listen(this.signal, this.id);
-    return this.origin === null ? awaited(promise) : promise;
+  enter(refusal) {
+    return new Promise((resolve, reject) => {
+      if (refusal !== undefined) {
+        reject(refusal);
+        return;
+      }
+      this.resolve = resolve;
+      this.reject = reject;
+      inFlight.set(this.id, this);
+      if (this.signal !== null) listen(this.signal, this.id);
+    });
   }
 
   cancel() {
@@ -113,13 +116,13 @@ function mayTakeStack() {
   return ++stacksTaken <= STACKS_A_SECOND;
 }
 
-async function awaited(promise) {
-  try {
-    return await promise;
-  } catch (error) {
-    if (withoutStack.delete(error)) Error.captureStackTrace(error, awaited);
-    throw error;
-  }
+// Rejects with the stack of who awaits the call. V8 knows him only from a job of a promise that the
+// call's promise was resolved with, and links the two in a job of its own: hence two.
+async function rejection(error) {
+  await null;
+  await null;
+  Error.captureStackTrace(error, rejection);
+  throw error;
 }
 
 function checkSignal(signal, sandboxId) {
@@ -180,9 +183,7 @@ function makeError(
     serverCode: serverCode === '' ? null : serverCode,
   };
   if (cause !== '') fields.cause = transportError(cause, curlCode);
-  const error = new (classOf.get(code) ?? E2bError)(message, fields);
-  refused = error;
-  return error;
+  return new (classOf.get(code) ?? E2bError)(message, fields);
 }
 
 // What the transport or a parser said, in its own words.
@@ -197,32 +198,45 @@ function transportError(message, curlCode) {
  * News of a batch; called by the addon on the loop thread.
  *
  * @param {Array} batch records of nine slots, one after the other
- * @returns {Array} ok, value for each record that ends a call, in order
  */
 function settle(batch) {
-  const answers = [];
   for (let at = 0; at < batch.length; at += RECORD_SLOTS) {
     const call = inFlight.get(batch[at + 1]);
-    const kind = batch[at];
+    if (call !== undefined) tell(call, batch[at], batch, at);
+  }
+}
+
+function tell(call, kind, batch, at) {
+  try {
     if (kind === STARTED) call.onStarted?.(batch[at + 2]);
     else if (kind === OUTPUT) call.output.push(batch[at + 2], batch[at + 3]);
     else if (kind === DRAINED) call.onDrained();
-    else end(call, kind, batch, at, answers);
+    else end(call, kind, batch, at);
+  } catch (error) {
+    // A fault of this package: no other call of the batch may suffer from it.
+    leave(call);
+    call.reject(error);
+    call.cancel();
   }
-  return answers;
 }
 
-function end(call, kind, batch, at, answers) {
+function leave(call) {
   inFlight.delete(call.id);
   if (call.signal !== null) unlisten(call.signal, call.id);
+}
+
+function end(call, kind, batch, at) {
+  leave(call);
   try {
     if (kind === FAILED) throw failureOf(call, batch, at);
     const value = call.shape(batch, at);
     const rest = call.output?.finish();
-    answers.push(true, rest === undefined ? value : rest.then(() => value));
+    call.resolve(rest === undefined ? value : rest.then(() => value));
   } catch (error) {
     const isOurs = error instanceof E2bError && error !== call.output?.failure?.error;
-    answers.push(false, isOurs ? withCallersStack(error, call) : error);
+    if (!isOurs) call.reject(error);
+    else if (call.origin === null) call.resolve(rejection(error));
+    else call.reject(withCallersStack(error, call));
   }
 }
 
@@ -239,10 +253,6 @@ function failureOf(call, batch, at) {
 }
 
 function withCallersStack(error, call) {
-  if (call.origin === null) {
-    withoutStack.add(error);
-    return error;
-  }
   const { name, message } = error;
   Object.defineProperty(error, 'stack', {
     get() {

@@ -111,12 +111,12 @@ class ProcessCall extends Call {
    * Enters the call and answers at the start of the process.
    *
    * @template H
-   * @param {Promise} promise of the addon
+   * @param {Error|undefined} refusal of the addon
    * @param {(pid: number, done: Promise) => H} makeHandle
    * @returns {Promise<H>}
    */
-  enterInBackground(promise, makeHandle) {
-    const done = this.enter(promise);
+  enterInBackground(refusal, makeHandle) {
+    const done = this.enter(refusal);
     this.running = true;
     done.then(
       (end) => this.#over(end.pid),
@@ -140,9 +140,9 @@ class ProcessCall extends Call {
   }
 
   /** What was only for the addon goes: it has read its arguments. */
-  enter(promise) {
+  enter(refusal) {
     this.record = null;
-    return super.enter(promise);
+    return super.enter(refusal);
   }
 }
 

@@ -41,7 +41,7 @@ function executeE2bProcess(sandboxId, command, args, timeout, captureOutput = tr
     const stdin = hasStdin ? bytesOf(given.stdin, 'stdin') : undefined;
     const call = new ProcessCall(given, executeE2bProcess, sandboxId, toResult);
     Object.assign(call.record, { cwd: given.cwd, user: given.user, env, stdin, stdinOpen });
-    const promise = call.addon.executeE2bProcess(
+    const refusal = call.addon.executeE2bProcess(
       sandboxId,
       command,
       args,
@@ -49,8 +49,8 @@ function executeE2bProcess(sandboxId, command, args, timeout, captureOutput = tr
       captureOutput,
       call.record,
     );
-    if (!background) return call.enter(promise);
-    return call.enterInBackground(promise, (pid, done) => {
+    if (!background) return call.enter(refusal);
+    return call.enterInBackground(refusal, (pid, done) => {
       return new ProcessHandle(call, given, { sandboxId, pid, command, done });
     });
   } catch (error) {
@@ -77,8 +77,8 @@ function connectE2bProcess(sandboxId, pid, options) {
     const call = new ProcessCall(given, connectE2bProcess, sandboxId, toResult);
     call.record.timeout = given.timeout;
     call.record.capture = capture;
-    const promise = call.addon.attachProcess(sandboxId, pid, call.record);
-    return call.enterInBackground(promise, (_pid, done) => {
+    const refusal = call.addon.attachProcess(sandboxId, pid, call.record);
+    return call.enterInBackground(refusal, (_pid, done) => {
       return new ProcessHandle(call, given, { sandboxId, pid, command: null, done });
     });
   } catch (error) {
