@@ -37,7 +37,7 @@ static napi_value number(napi_env env, double value) {
     return napi_create_double(env, value, &result) == napi_ok ? result : NULL;
 }
 
-/* Loop thread. init({ settle, makeError }) */
+/* Loop thread. init({ settle, makeError, head }) */
 static napi_value js_init(napi_env env, napi_callback_info info) {
     e2b_err_t err;
     e2b_reader_t reader;
@@ -49,14 +49,17 @@ static napi_value js_init(napi_env env, napi_callback_info info) {
     napi_valuetype types[2] = {napi_undefined, napi_undefined};
     napi_value settle = e2b_read_field(&reader, argv[0], "settle");
     napi_value make_error = e2b_read_field(&reader, argv[0], "makeError");
+    double *head = e2b_read_doubles(&reader, e2b_read_field(&reader, argv[0], "head"), 3);
     if (settle) napi_typeof(env, settle, &types[0]);
     if (make_error) napi_typeof(env, make_error, &types[1]);
-    if (types[0] != napi_function || types[1] != napi_function) {
-        napi_throw_type_error(env, NULL, "init: settle and makeError must be functions");
+    if (types[0] != napi_function || types[1] != napi_function || !head) {
+        napi_throw_type_error(env, NULL, "init takes { settle, makeError, head }");
     } else if (instance->initialized) {
         napi_throw_error(env, NULL, "init was called before: calls know their settle by it");
     } else if (!e2b_instance_set_hooks(instance, argv[0])) {
         napi_throw_error(env, NULL, "init: the environment is ending");
+    } else {
+        instance->head = head;
     }
     return NULL;
 }

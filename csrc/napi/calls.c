@@ -1,6 +1,6 @@
 /*
- * calls.c: the table of calls in flight. Loop thread only. The promise of a call that is still in it
- * when the environment ends is never settled; everything else has an owner that takes it out.
+ * calls.c: the table of calls in flight. Loop thread only. The promise of a call that is still in
+ * it when the environment ends is never settled; everything else has an owner that takes it out.
  */
 #include "calls.h"
 

@@ -30,6 +30,8 @@ typedef struct e2b_instance {
     napi_ref exports; /* weak while no call is in flight, so that a dropped module can go */
     bool held;        /* exports is strong now */
     bool initialized; /* init() has given the hooks */
+    double *head;     /* id, config and timeout of the call that is begun next: memory of an array
+                       * that hangs on the hooks; NULL before init() */
     bool closed;      /* abandon() was called or the environment ends: calls are refused */
     bool ending;      /* the environment ends: freed when the last loop has closed */
     napi_async_context context;

@@ -1,7 +1,8 @@
 /*
  * js_ops.h: the operations that JavaScript can call: one function each, all of the same shape. They
- * take their positional arguments, then one call object { id, config, requestTimeoutMs, ... }, and
- * return undefined, or the error with which the call was refused. Loop thread only.
+ * take their positional arguments, then one call object of what else they need, and return
+ * undefined, or the error with which the call was refused. The call's id, config and timeout lie in
+ * the head that init() was given. Loop thread only.
  */
 #ifndef E2B_NAPI_JS_OPS_H
 #define E2B_NAPI_JS_OPS_H

@@ -103,8 +103,19 @@ static bool put_buffer(e2b_batch_t *batch, uint32_t slot, e2b_buf_t *buf) {
 }
 
 /* Loop thread. */
+static bool is_ascii(const char *text, size_t len) {
+    unsigned char all = 0;
+    for (size_t i = 0; i < len; i++) all |= (unsigned char)text[i]; /* no early end: vectors */
+    return all < 0x80;
+}
+
+/* Loop thread. Most JSON is ASCII, which V8 copies as Latin-1 and decodes as UTF-8. */
 static bool put_json(e2b_batch_t *batch, uint32_t slot, const e2b_buf_t *buf) {
-    return !buf || buf->len == 0 || put_text(batch, slot, buf->data, buf->len);
+    napi_value value;
+    if (!buf || buf->len == 0) return true;
+    if (!is_ascii(buf->data, buf->len)) return put_text(batch, slot, buf->data, buf->len);
+    return napi_create_string_latin1(batch->env, buf->data, buf->len, &value) == napi_ok &&
+           put(batch, slot, value);
 }
 
 /* Loop thread. */

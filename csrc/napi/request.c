@@ -10,8 +10,8 @@
 #include "alloc.h"
 #include "loop.h"
 
-#define MAX_SAFE_INTEGER 9007199254740991LL
-#define MAX_REQUEST_TIMEOUT_MS 86400000LL
+#define MAX_SAFE_INTEGER 9007199254740991.0
+#define MAX_REQUEST_TIMEOUT_MS 86400000.0
 
 /* ---- errors ---- */
 
@@ -72,24 +72,23 @@ napi_value e2b_make_error(e2b_instance_t *instance, const e2b_err_t *err, const 
 
 /* ---- begin ---- */
 
-/* Loop thread. */
+/* Loop thread. Id, config and timeout lie in numbers that JavaScript shares with us: to read them
+ * as properties of an object costs as much as to build the whole op. */
 static void read_call(e2b_request_t *request) {
-    e2b_reader_t *reader = &request->reader;
-    napi_value options = request->options;
-    napi_value id = e2b_read_field(reader, options, "id");
-    napi_value config = e2b_read_field(reader, options, "config");
-    if (request->err.code == E2B_OK && (!id || !config)) {
-        e2b_err_set(&request->err, E2B_ERR_INVALID_ARGUMENT, "the call needs an id and a config");
-    }
-    request->pending->id = (uint64_t)e2b_read_whole(reader, id, "id", 1, MAX_SAFE_INTEGER, 0);
-    double handle = e2b_read_number(reader, config, "config", 0);
-    request->call.config = e2b_handles_get(&request->instance->configs, handle);
-    if (request->err.code == E2B_OK && !request->call.config) {
+    double *head = request->instance->head;
+    double id = head ? head[0] : 0, timeout_ms = head ? head[2] : 0;
+    request->call.config = head ? e2b_handles_get(&request->instance->configs, head[1]) : NULL;
+    if (head) head[0] = 0; /* one call each */
+    if (!(id >= 1 && id <= MAX_SAFE_INTEGER)) {
+        e2b_err_set(&request->err, E2B_ERR_INVALID_ARGUMENT, "the call needs an id");
+    } else if (!request->call.config) {
         e2b_err_set(&request->err, E2B_ERR_INVALID_ARGUMENT, "config is no handle in use");
+    } else if (!(timeout_ms >= 0 && timeout_ms <= MAX_REQUEST_TIMEOUT_MS)) {
+        e2b_err_set(&request->err, E2B_ERR_INVALID_ARGUMENT, "requestTimeoutMs is out of range");
+    } else {
+        request->pending->id = (uint64_t)id;
+        request->call.request_timeout_ms = (int64_t)timeout_ms; /* 0: the default */
     }
-    napi_value timeout = e2b_read_field(reader, options, "requestTimeoutMs");
-    request->call.request_timeout_ms =
-        e2b_read_whole(reader, timeout, "requestTimeoutMs", 1, MAX_REQUEST_TIMEOUT_MS, 0);
 }
 
 /* Loop thread. */

@@ -236,6 +236,20 @@ e2b_strings_t e2b_read_pairs(e2b_reader_t *reader, napi_value value, const char 
     return read_list(reader, value, name, true);
 }
 
+/* Loop thread. */
+double *e2b_read_doubles(e2b_reader_t *reader, napi_value value, size_t count) {
+    bool is = false;
+    napi_typedarray_type type = napi_int8_array;
+    size_t length = 0;
+    void *data = NULL;
+    if (!value || napi_is_typedarray(reader->env, value, &is) != napi_ok || !is ||
+        napi_get_typedarray_info(reader->env, value, &type, &length, &data, NULL, NULL) !=
+            napi_ok) {
+        return NULL;
+    }
+    return type == napi_float64_array && length == count ? data : NULL;
+}
+
 /* ---- bytes ---- */
 
 /* Loop thread. */

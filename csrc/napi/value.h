@@ -45,6 +45,9 @@ e2b_strings_t e2b_read_strings(e2b_reader_t *reader, napi_value value, const cha
 /* Flat pairs: key, value, key, value... */
 e2b_strings_t e2b_read_pairs(e2b_reader_t *reader, napi_value value, const char *name);
 
+/* The memory of a Float64Array of count numbers, for as long as the array lives; else NULL. */
+double *e2b_read_doubles(e2b_reader_t *reader, napi_value value, size_t count);
+
 /* A Buffer, another view, an ArrayBuffer, or a string as UTF-8. From 64 KiB on the memory of
  * JavaScript is used, else a copy; either stays in held. {NULL, 0} when absent. */
 e2b_bytes_t e2b_read_bytes(e2b_reader_t *reader, napi_value value, const char *name,

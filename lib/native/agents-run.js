@@ -97,14 +97,10 @@ async function start(plan, caller, origin) {
     env: plan.env,
     user: given.user,
   });
-  const refusal = call.addon.runE2bAgent(
-    sandboxId,
-    plan.type,
-    symbols,
-    JSON.stringify(plan.params),
-    plan.useGpu,
-    call.record,
-  );
+  const params = JSON.stringify(plan.params);
+  const refusal = call
+    .begin()
+    .runE2bAgent(sandboxId, plan.type, symbols, params, plan.useGpu, call.record);
   if (!plan.background) return call.enter(refusal);
   return call.enterInBackground(refusal, (pid, done) => {
     done.then((run) => first.reject(silentEnd(run)), first.reject);

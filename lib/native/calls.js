@@ -26,6 +26,7 @@ let connections = null;
 let nextId = 1;
 let second = 0;
 let stacksTaken = 0;
+const head = new Float64Array(3); // for the addon: id, config and timeout of the call that begins
 const classOf = new Map();
 const inFlight = new Map();
 const listening = new WeakMap(); // AbortSignal -> { ids, onAbort }
@@ -40,12 +41,12 @@ function open() {
   const { load } = require('../binding');
   const loaded = load();
   for (const [code, className] of loaded.errors) classOf.set(code, errors[className] ?? E2bError);
-  loaded.init({ settle, makeError });
+  loaded.init({ settle, makeError, head });
   connections = new Connections(loaded);
   addon = loaded;
 }
 
-/** One call. Its `record` is what the addon gets as the last argument; operations add their fields. */
+/** One call. Its `record` is what the addon gets as the last argument: operations set its fields. */
 class Call {
   /**
    * @param {object} options of the user, checked for unknown keys
@@ -68,11 +69,8 @@ class Call {
     this.onDrained = null;
     this.output = null;
     this.id = nextId++;
-    this.record = {
-      id: this.id,
-      config: this.connection.handle,
-      requestTimeoutMs: requestTimeoutOf(options),
-    };
+    this.timeoutMs = requestTimeoutOf(options);
+    this.record = {};
     this.origin = null; // whose stack an error gets
     if (mayTakeStack()) {
       this.origin = {};
@@ -80,8 +78,16 @@ class Call {
     }
   }
 
+  /** The addon, for the one function of it that begins this call: `call.enter(call.begin().f())`. */
+  begin() {
+    head[0] = this.id;
+    head[1] = this.connection.handle;
+    head[2] = this.timeoutMs ?? 0;
+    return this.addon;
+  }
+
   /**
-   * @param {Error|undefined} refusal the addon's answer to this call's record; undefined: taken
+   * @param {Error|undefined} refusal the addon's answer to `begin`; undefined: taken
    * @returns {Promise<unknown>} of what `shape` makes of the answer
    */
   enter(refusal) {

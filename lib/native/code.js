@@ -53,7 +53,8 @@ function runE2bCode(sandboxId, code, options) {
     readLines(call, (message) => execution.take(message));
     const request = { what: 'running code', method: 'POST', path: '/execute', port: PORT };
     const spec = { ...request, stream: true };
-    const ended = call.enter(call.addon.direct(sandboxId, spec, JSON.stringify(body), call.record));
+    const text = JSON.stringify(body);
+    const ended = call.enter(call.begin().direct(sandboxId, spec, text, call.record));
     return withDeadline(ended, call, seconds, sandboxId).then(() => execution.result());
   });
 }

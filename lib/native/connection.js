@@ -244,7 +244,11 @@ function keep(map, key, value, max, drop) {
 /** @returns {number|undefined} `requestTimeoutMs` of the options; undefined for the default */
 function requestTimeoutOf({ requestTimeoutMs }) {
   if (requestTimeoutMs == null) return undefined;
-  return checkNumber(requestTimeoutMs, 'requestTimeoutMs', { min: 1, max: MAX_REQUEST_TIMEOUT_MS });
+  return checkNumber(requestTimeoutMs, 'requestTimeoutMs', {
+    min: 1,
+    max: MAX_REQUEST_TIMEOUT_MS,
+    integer: true,
+  });
 }
 
 /** @returns {number} seconds that a command may take when its caller does not say */

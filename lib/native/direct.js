@@ -68,7 +68,7 @@ function ask(caller, sandboxId, given, request, body, shape) {
     });
   });
   const text = body === undefined ? undefined : JSON.stringify(body);
-  return call.enter(call.addon.direct(sandboxId ?? undefined, request, text, call.record));
+  return call.enter(call.begin().direct(sandboxId ?? undefined, request, text, call.record));
 }
 
 /** The answer as an object, an absent one as {}. */

@@ -48,10 +48,10 @@ function writeE2bFile(sandboxId, path, data, options) {
       return { sandboxId, path: entry.path, name: entry.name };
     });
     call.record.user = given.user;
-    if (!streamed) return call.enter(call.addon.writeFile(sandboxId, path, bytes, call.record));
+    if (!streamed) return call.enter(call.begin().writeFile(sandboxId, path, bytes, call.record));
     call.record.size = given.size;
     return upload(call, data, given.size, () =>
-      call.enter(call.addon.uploadFile(sandboxId, path, call.record)),
+      call.enter(call.begin().uploadFile(sandboxId, path, call.record)),
     );
   } catch (error) {
     return Promise.reject(error);
@@ -92,7 +92,7 @@ function readE2bFile(sandboxId, path, options) {
     });
     call.record.user = given.user;
     call.record.maxBytes = given.maxBytes;
-    return call.enter(call.addon.readFile(sandboxId, path, call.record));
+    return call.enter(call.begin().readFile(sandboxId, path, call.record));
   } catch (error) {
     return Promise.reject(error);
   }
@@ -105,7 +105,7 @@ function openFile(sandboxId, path, given) {
   const call = new Call(given, readE2bFile, sandboxId, () => touch(sandboxId));
   call.record.user = given.user;
   call.record.offset = given.offset;
-  return download(call, () => call.enter(call.addon.downloadFile(sandboxId, path, call.record)));
+  return download(call, () => call.enter(call.begin().downloadFile(sandboxId, path, call.record)));
 }
 
 /**
@@ -129,7 +129,7 @@ function listE2bFiles(sandboxId, path, options) {
     });
     call.record.user = given.user;
     call.record.depth = given.depth;
-    return call.enter(call.addon.listFiles(sandboxId, path, call.record));
+    return call.enter(call.begin().listFiles(sandboxId, path, call.record));
   } catch (error) {
     return Promise.reject(error);
   }
@@ -151,7 +151,7 @@ function removeE2bFile(sandboxId, path, options) {
       return { sandboxId, path };
     });
     call.record.user = given.user;
-    return call.enter(call.addon.removeFile(sandboxId, path, call.record));
+    return call.enter(call.begin().removeFile(sandboxId, path, call.record));
   } catch (error) {
     return Promise.reject(error);
   }
@@ -234,7 +234,7 @@ function signE2bFileUrl(sandboxId, path, options) {
       checkNumber(expiresInSeconds, 'expiresInSeconds', { min: 1, max: Number.MAX_SAFE_INTEGER });
       call.record.expiresAt = Math.ceil(Date.now() / 1000 + expiresInSeconds);
     }
-    return call.enter(call.addon.signFile(sandboxId, path, call.record));
+    return call.enter(call.begin().signFile(sandboxId, path, call.record));
   });
 }
 

@@ -25,7 +25,7 @@ function listE2bProcesses(sandboxId, options) {
       const facts = { sandboxId, status: batch[at + 2] };
       return listOf(batch[at + 3], 'processes', 'a list of processes', facts).map(processInfo);
     });
-    return call.enter(call.addon.listProcesses(sandboxId, call.record));
+    return call.enter(call.begin().listProcesses(sandboxId, call.record));
   } catch (error) {
     return Promise.reject(error);
   }
@@ -49,7 +49,7 @@ function sendE2bInput(sandboxId, pid, data, options) {
       touch(sandboxId);
       return { sandboxId, pid };
     });
-    return call.enter(call.addon.sendInput(sandboxId, pid, bytes, end, call.record));
+    return call.enter(call.begin().sendInput(sandboxId, pid, bytes, end, call.record));
   } catch (error) {
     return Promise.reject(error);
   }
@@ -69,7 +69,7 @@ function killE2bProcess(sandboxId, pid, signal = 'SIGKILL', options) {
   try {
     const given = checkOptions(options, CONNECTION_KEYS, 'killE2bProcess');
     const call = new Call(given, killE2bProcess, sandboxId, () => ({ sandboxId, pid, signal }));
-    return call.enter(call.addon.killProcess(sandboxId, pid, signal, call.record));
+    return call.enter(call.begin().killProcess(sandboxId, pid, signal, call.record));
   } catch (error) {
     return Promise.reject(error);
   }

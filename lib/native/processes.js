@@ -41,14 +41,9 @@ function executeE2bProcess(sandboxId, command, args, timeout, captureOutput = tr
     const stdin = hasStdin ? bytesOf(given.stdin, 'stdin') : undefined;
     const call = new ProcessCall(given, executeE2bProcess, sandboxId, toResult);
     Object.assign(call.record, { cwd: given.cwd, user: given.user, env, stdin, stdinOpen });
-    const refusal = call.addon.executeE2bProcess(
-      sandboxId,
-      command,
-      args,
-      seconds,
-      captureOutput,
-      call.record,
-    );
+    const refusal = call
+      .begin()
+      .executeE2bProcess(sandboxId, command, args, seconds, captureOutput, call.record);
     if (!background) return call.enter(refusal);
     return call.enterInBackground(refusal, (pid, done) => {
       return new ProcessHandle(call, given, { sandboxId, pid, command, done });
@@ -77,7 +72,7 @@ function connectE2bProcess(sandboxId, pid, options) {
     const call = new ProcessCall(given, connectE2bProcess, sandboxId, toResult);
     call.record.timeout = given.timeout;
     call.record.capture = capture;
-    const refusal = call.addon.attachProcess(sandboxId, pid, call.record);
+    const refusal = call.begin().attachProcess(sandboxId, pid, call.record);
     return call.enterInBackground(refusal, (_pid, done) => {
       return new ProcessHandle(call, given, { sandboxId, pid, command: null, done });
     });

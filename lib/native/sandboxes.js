@@ -52,7 +52,7 @@ function createE2bSandbox(name, template = 'base', timeout = 3600, memoryMb, cpu
     record.autoPause = given.autoPause;
     record.allowInternetAccess = given.allowInternetAccess;
     return call.enter(
-      call.addon.createE2bSandbox(name, template, timeout, memoryMb, cpuCount, record),
+      call.begin().createE2bSandbox(name, template, timeout, memoryMb, cpuCount, record),
     );
   } catch (error) {
     return Promise.reject(error);
@@ -76,7 +76,7 @@ function getE2bSandboxStatus(sandboxId, options) {
       shapes.sandboxStatus(batch[at + 3], batch[at + 4], batch[at + 5], sandboxId, batch[at + 2]),
     );
     call.record.metrics = metrics;
-    return call.enter(call.addon.getE2bSandboxStatus(sandboxId, call.record));
+    return call.enter(call.begin().getE2bSandboxStatus(sandboxId, call.record));
   } catch (error) {
     return Promise.reject(error);
   }
@@ -98,7 +98,7 @@ function terminateE2bSandbox(sandboxId, force = false, options) {
       return { sandboxId, status: 'terminated', alreadyGone: batch[at + 7] === true };
     });
     call.record.graceMs = given.graceMs;
-    return call.enter(call.addon.terminateE2bSandbox(sandboxId, force, call.record));
+    return call.enter(call.begin().terminateE2bSandbox(sandboxId, force, call.record));
   } catch (error) {
     return Promise.reject(error);
   }
@@ -125,7 +125,7 @@ function listE2bSandboxes(statusFilter = 'all', options) {
       const call = new Call(given, listE2bSandboxes, null, pageOf);
       Object.assign(call.record, { metadata, nextToken, limit: pageSize });
       call.record.state = LIST_STATES[statusFilter];
-      return call.enter(call.addon.listSandboxes(call.record));
+      return call.enter(call.begin().listSandboxes(call.record));
     };
     return allPages(ask(pageSizeFor(limit), undefined), ask, limit, (sandbox) =>
       statusFilter === 'all' ? true : sandbox.status === statusFilter,
@@ -187,7 +187,7 @@ function setE2bSandboxTimeout(sandboxId, seconds, options) {
       sandboxId,
       endsAt: new Date(Date.now() + Math.ceil(seconds) * 1000).toISOString(),
     }));
-    return call.enter(call.addon.setTimeout(sandboxId, seconds, call.record));
+    return call.enter(call.begin().setTimeout(sandboxId, seconds, call.record));
   } catch (error) {
     return Promise.reject(error);
   }
@@ -209,7 +209,7 @@ function connectE2bSandbox(sandboxId, options) {
       shapes.connectedSandbox(batch[at + 3], call.connection, batch[at + 2]),
     );
     call.record.timeout = given.timeout;
-    return call.enter(call.addon.connectSandbox(sandboxId, call.record));
+    return call.enter(call.begin().connectSandbox(sandboxId, call.record));
   } catch (error) {
     return Promise.reject(error);
   }

@@ -94,7 +94,7 @@ function watchE2bFiles(sandboxId, path, onEvent, options) {
         return event.filesystem ? onEvent(toEvent(event.filesystem)) : undefined;
       });
       const body = envelope(message);
-      ended = call.enter(call.addon.direct(sandboxId, request, body, call.record)).then(() => {
+      ended = call.enter(call.begin().direct(sandboxId, request, body, call.record)).then(() => {
         throw broken('a watch that just ended');
       });
       ended.catch(reject);
