@@ -12,6 +12,11 @@ module.exports = {
   testMatch: ROOMS.map((room) => `<rootDir>/test/${room}/**/*.test.{js,mjs}`),
   moduleFileExtensions: ['js', 'mjs', 'cjs', 'json', 'node'],
   transform: {},
+  // Their main files are CommonJS that requires an ESM package, which Jest cannot load: their ESM faces.
+  moduleNameMapper: {
+    '^e2b$': 'e2b/dist/index.mjs',
+    '^@e2b/code-interpreter$': '@e2b/code-interpreter/dist/index.mjs',
+  },
   // Copies of package.json below these folders would be a "haste collision".
   modulePathIgnorePatterns: ['<rootDir>/build/', '<rootDir>/tmp/', '<rootDir>/.setup/'],
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/build/', '<rootDir>/tmp/'],

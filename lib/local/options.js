@@ -27,7 +27,7 @@ const OPTION_KEYS = [
 const LIMIT_DEFAULTS = { maxSandboxes: 1000, maxProcesses: 1000, maxTimeoutSeconds: 86_400 };
 const TEMPLATE_KEYS = [
   ...['cpuCount', 'memoryMB', 'diskSizeMB', 'envVars', 'user', 'workdir'],
-  ...['startCmd', 'readyCmd', 'root'],
+  ...['startCmd', 'readyCmd', 'root', 'codeInterpreter'],
 ];
 const DOMAIN = /^(?=.{1,200}$)[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)*$/;
 const RUNGS = ['auto', 'namespaces', 'root', 'user', 'none'];

@@ -6,6 +6,7 @@ const { randomUUID } = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
 const { HOSTNAME, copyHomes } = require('./base-layer');
+const { Interpreter } = require('./code-interpreter/interpreter');
 const { CpuMeter } = require('./cpu-meter');
 const { FilesystemService } = require('./filesystem-service');
 const { ChannelClosed } = require('./init/init-error');
@@ -14,6 +15,7 @@ const { ProcessService } = require('./process-service');
 const { SandboxLife } = require('./sandbox-life');
 const { SandboxLogs } = require('./sandbox-logs');
 const { HOMES, SandboxUsers } = require('./sandbox-users');
+const { parseStart } = require('./start-request');
 const { removeTree } = require('./state-directory');
 
 const MIB = 1024 * 1024;
@@ -71,6 +73,9 @@ class Sandbox {
     this.samples = [];
     this.life = new SandboxLife(this, host);
     this.logs = new SandboxLogs();
+    this.interpreter = template.codeInterpreter
+      ? new Interpreter((spec) => this.#startKernel(spec))
+      : null;
   }
 
   /** What it has written, on the host: what a snapshot copies. */
@@ -149,6 +154,13 @@ class Sandbox {
     if (this.closed) await this.stop();
   }
 
+  /** A process of the code interpreter's: as the default user's, but not one that clients see. */
+  async #startKernel({ args: [cmd, ...args], cwd, stdin }) {
+    const message = { process: { cmd, args, cwd }, stdin };
+    const { spec } = await parseStart(message, this.users.defaultUser, this);
+    return this.init.spawn({ ...spec, inner: true });
+  }
+
   /**
    * Ends all its processes; its files stay.
    * @returns {Promise<number>} processes that could not be killed
@@ -158,6 +170,7 @@ class Sandbox {
     this.#init = null;
     this.processes.dispose();
     this.files.dispose();
+    this.interpreter?.close();
     return init ? init.end() : 0;
   }
 
@@ -182,6 +195,7 @@ class Sandbox {
     this.closed = true;
     this.processes.dispose();
     this.files.dispose();
+    this.interpreter?.close();
     this.disconnect();
   }
 

@@ -143,7 +143,12 @@ class TemplateBuilds {
       sandbox = this.#registry.build(spec);
       await sandbox.life.boot();
       const image = {
-        ...{ envVars: { ...base.envVars }, user: base.user, workdir: base.workdir },
+        ...{
+          envVars: { ...base.envVars },
+          user: base.user,
+          workdir: base.workdir,
+          codeInterpreter: base.codeInterpreter,
+        },
         ...{ startCmd: plan.startCmd || base.startCmd, readyCmd: plan.readyCmd || base.readyCmd },
       };
       for (const [index, instruction] of plan.steps.entries()) {

@@ -10,6 +10,7 @@ const { removeTree } = require('./state-directory');
 const { DEFAULT_TAG, NAMESPACE, parseReference } = require('./template-reference');
 
 const BUILT_IN = ['base', 'code-interpreter-v1', 'node', 'nodejs', 'python'];
+const WITH_INTERPRETER = 'code-interpreter-v1';
 const ID_ALPHABET = 'abcdefghijklmnopqrstuvwxyz0123456789';
 
 /** What a build says about its sandboxes when nothing else was said. */
@@ -23,6 +24,7 @@ const DEFAULTS = {
   startCmd: '',
   readyCmd: '',
   root: '',
+  codeInterpreter: false,
   layers: [],
 };
 
@@ -42,6 +44,7 @@ const DEFAULTS = {
  * @property {string} startCmd  runs in every sandbox of it from the beginning; '' for none
  * @property {string} readyCmd  succeeds when the start command is ready
  * @property {string} root  a directory that takes the place of the host's files; '' for the host
+ * @property {boolean} codeInterpreter  answers at port 49999
  * @property {string[]} layers  directories on top of it, the uppermost first
  *
  * @typedef {Build & { templateId: string, alias: string }} Template  what a sandbox is made of
@@ -59,7 +62,9 @@ class Templates {
   constructor(extra, state) {
     this.#state = state;
     this.#file = state.kept('templates.json');
-    for (const alias of BUILT_IN) this.#addFixed(alias, {});
+    for (const alias of BUILT_IN) {
+      this.#addFixed(alias, { codeInterpreter: alias === WITH_INTERPRETER });
+    }
     for (const [alias, settings] of Object.entries(extra)) this.#addFixed(alias, settings);
     for (const saved of state.readJson(this.#file) ?? []) this.#load(saved);
   }

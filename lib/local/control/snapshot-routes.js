@@ -34,7 +34,7 @@ async function create(context, call) {
   }
   const options = { alias: wanted?.name ?? null, kind: 'snapshot', sandboxId: sandbox.id };
   const entry = existing ?? templates.add(options);
-  const { cpuCount, memoryMB, diskSizeMB, envVars, user, workdir, root, ...rest } =
+  const { cpuCount, memoryMB, diskSizeMB, envVars, user, workdir, root, codeInterpreter, ...rest } =
     sandbox.template;
   const { startCmd, readyCmd } = rest;
   const image = {
@@ -45,6 +45,7 @@ async function create(context, call) {
     user,
     workdir,
     root,
+    codeInterpreter,
     startCmd,
     readyCmd,
   };
