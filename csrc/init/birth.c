@@ -38,10 +38,11 @@ static void close_others(int one, int two) {
     syscall(SYS_close_range, high + 1, ~0u, 0);
 }
 
-/* Whoever launched us may have died before the signal of it was asked for. */
-static void die_with(int launcher) {
-    struct pollfd gone = {.fd = launcher, .events = POLLIN};
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
+/* With pid 1 of a namespace all in it die. Without one it has to end them itself, once it sees that
+ * the launcher is gone. Which may have died before the signal of it was asked for. */
+static void die_with(const birth_plan_t *plan) {
+    struct pollfd gone = {.fd = plan->launcher, .events = POLLIN};
+    if (plan->walls.rung != RUNG_NONE) prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (poll(&gone, 1, 0) != 0) _exit(1);
 }
 
@@ -70,7 +71,7 @@ _Noreturn static void live(const birth_plan_t *plan, const boot_t *boot, int cha
     wall_failure_t failure;
     wire_decoder_t begun;
     char note[NOTE_SIZE] = "";
-    die_with(plan->launcher);
+    die_with(plan);
     close_others(channel, plan->launcher);
     umask(022);
     if (plan->walls.rung == RUNG_NONE) prctl(PR_SET_CHILD_SUBREAPER, 1);

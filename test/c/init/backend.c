@@ -111,7 +111,7 @@ _Noreturn static void run_launcher(const backend_t *backend, int hold, int outpu
     give_up(program);
 }
 
-static void start_launcher(backend_t *backend) {
+void backend_restart(backend_t *backend) {
     int hold[2], output[2];
     char line[300];
     if (pipe2(hold, O_CLOEXEC) < 0 || pipe2(output, O_CLOEXEC) < 0) give_up("pipe");
@@ -144,7 +144,7 @@ void backend_start(backend_t *backend, boot_rung_t rung) {
     make_home(backend, "base/home/other", 1001);
     copy_program(backend, "bin/e2b-init", 0755);
     copy_program(backend, "base/usr/bin/sudo", 04755);
-    start_launcher(backend);
+    backend_restart(backend);
 }
 
 static int remove_one(const char *path, const struct stat *st, int type, struct FTW *walk) {

@@ -25,6 +25,8 @@ typedef struct backend {
 void backend_start(backend_t *backend, boot_rung_t rung);
 /* Ends the launcher as its backend's death would, and looks that it has left nothing. */
 void backend_stop(backend_t *backend);
+/* Another launcher on the same directory, after one that has died. */
+void backend_restart(backend_t *backend);
 /* A file of the layer under every sandbox, before they are booted. */
 void backend_put(const backend_t *backend, const char *path, const char *text, mode_t mode);
 
