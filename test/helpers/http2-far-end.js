@@ -10,52 +10,20 @@ const net = require('node:net');
 const tls = require('node:tls');
 const { once } = require('node:events');
 const { createAuthority } = require('../../lib/local/certificate');
+const {
+  ACK,
+  CODE,
+  END_HEADERS,
+  END_STREAM,
+  FRAME,
+  fields,
+  uint32,
+} = require('./hostile/http2-frames');
 const { END, OUTPUT, OVER, START, event, honestAnswer, opOf } = require('./hostile/honest');
 
 const PREFACE = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 const MAX_FRAME = 16_384;
 const PART = 32_768; // of a body, well below the window
-const FRAME = {
-  DATA: 0,
-  HEADERS: 1,
-  RST_STREAM: 3,
-  SETTINGS: 4,
-  PING: 6,
-  GOAWAY: 7,
-  WINDOW_UPDATE: 8,
-  CONTINUATION: 9,
-};
-const END_STREAM = 1;
-const ACK = 1;
-const END_HEADERS = 4;
-const CODE = {
-  NO_ERROR: 0,
-  PROTOCOL_ERROR: 1,
-  INTERNAL_ERROR: 2,
-  REFUSED_STREAM: 7,
-  CANCEL: 8,
-  ENHANCE_YOUR_CALM: 11,
-  HTTP_1_1_REQUIRED: 13,
-};
-
-function uint32(...values) {
-  const bytes = Buffer.alloc(4 * values.length);
-  values.forEach((value, index) => bytes.writeUInt32BE(value, 4 * index));
-  return bytes;
-}
-
-/** Header fields, each a literal without indexing and without Huffman's code (RFC 7541, 6.2.2). */
-function fields(pairs) {
-  const text = (value) => {
-    const bytes = Buffer.from(String(value));
-    if (bytes.length > 126) throw new Error('a longer field needs a longer length');
-    return Buffer.concat([Buffer.from([bytes.length]), bytes]);
-  };
-  return Buffer.concat(
-    pairs.flatMap(([name, value]) => [Buffer.from([0]), text(name.toLowerCase()), text(value)]),
-  );
-}
-
 /** One connection. What it has been sent is in `requests`; what it says is up to who holds it. */
 class Connection {
   #buffer = Buffer.alloc(0);
