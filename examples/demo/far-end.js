@@ -17,13 +17,16 @@ const REQUEST_TIMEOUT_MS = 30_000;
 async function localFarEnd(owner) {
   // Everything of the backend lies below this folder: that is how leftovers are recognised.
   const stateDir = fs.realpathSync(fs.mkdtempSync(path.join(os.tmpdir(), 'e2b-demo-')));
-  const backend = await startLocalBackend({ isolation: 'none', stateDir });
+  const backend = await startLocalBackend({ stateDir });
+  const { rung, has } = backend.isolation;
   const { E2B_API_KEY: apiKey, E2B_API_URL: apiUrl, E2B_SANDBOX_URL: sandboxUrl } = backend.env;
   const connection = { apiKey, apiUrl, sandboxUrl };
   return {
     connection,
     name: `a local E2B at ${backend.url}`,
-    note: 'Its sandboxes are processes of this machine, with a home of their own, not isolated.',
+    note: has.files
+      ? `Its sandboxes have files, processes and a user of their own (isolation '${rung}').`
+      : 'Its sandboxes are processes of this machine, with a home of their own, not isolated.',
     kill: (sandboxId) => kill(connection, sandboxId),
     /** The next creation is refused for good, as by a provider that has no machine for it. */
     refuseNextCreation() {
@@ -36,7 +39,8 @@ async function localFarEnd(owner) {
       const listing = ownedBy(owner, connection);
       await listing.catch(() => {});
       const { left } = await backend.close();
-      const processes = Math.max(left.processes, processesBelow(stateDir));
+      const ids = new Set(backend.requests.map(({ sandboxId }) => sandboxId).filter(Boolean));
+      const processes = Math.max(left.processes, processesOf(stateDir, [...ids]));
       fs.rmSync(stateDir, { recursive: true, force: true });
       return { sandboxes: Math.max(await listing, alive, left.sandboxes), processes };
     },
@@ -86,18 +90,19 @@ function kill({ apiKey, apiUrl }, sandboxId) {
   });
 }
 
-/** Processes of this machine that run in a folder or know of it; 0 where there is no /proc. */
-function processesBelow(folder) {
+/** Processes of this machine that run in a folder, or in a sandbox; 0 where there is no /proc. */
+function processesOf(folder, sandboxIds) {
   let pids;
   try {
     pids = fs.readdirSync('/proc').filter((name) => /^\d+$/.test(name));
   } catch {
     return 0;
   }
-  return pids.filter((pid) => Number(pid) !== process.pid && belongsTo(pid, folder)).length;
+  const marks = [folder, ...sandboxIds.map((id) => `E2B_SANDBOX_ID=${id}`)];
+  return pids.filter((pid) => Number(pid) !== process.pid && belongsTo(pid, marks)).length;
 }
 
-function belongsTo(pid, folder) {
+function belongsTo(pid, marks) {
   const read = (look) => {
     try {
       return look();
@@ -107,7 +112,7 @@ function belongsTo(pid, folder) {
   };
   const cwd = read(() => fs.readlinkSync(`/proc/${pid}/cwd`));
   const environment = read(() => fs.readFileSync(`/proc/${pid}/environ`, 'latin1'));
-  return cwd.startsWith(folder) || environment.includes(folder);
+  return marks.some((mark) => cwd.startsWith(mark) || environment.includes(mark));
 }
 
 module.exports = { cloudFarEnd, localFarEnd };

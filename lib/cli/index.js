@@ -39,6 +39,13 @@ function buildProgram(finish) {
     .option('--quiet', 'say nothing on stderr but errors')
     .passThroughOptions()
     .action(run('./local'));
+  program
+    .command('doctor')
+    .description(
+      'Say what this machine gives: whether the client loads, which isolation starts and why.',
+    )
+    .option('--json', 'print one JSON document')
+    .action((options) => run('./doctor')([], options));
   return program;
 }
 
