@@ -91,7 +91,7 @@ describe('the official client', () => {
   test.each([
     ['javascript', 'const a = 2; console.log("hi"); a * 3', '6'],
     ['js', 'const b = await Promise.resolve(4)\nb + 1', '5'],
-    ['python', 'import asyncio\nawait asyncio.sleep(0, 7)', '7'],
+    ['python', 'async def f(): return 7\nawait f()', '7'],
   ])('%s: %s', async (language, code, text) => {
     expect((await sandbox.runCode(code, { language })).text).toBe(text);
   });
@@ -122,9 +122,7 @@ describe('the official client', () => {
 
   test('leaving stops the code, and its variables stay', async () => {
     await sandbox.runCode('kept = 1');
-    await expect(
-      sandbox.runCode('import time\nwhile True: time.sleep(0.01)', { timeoutMs: 300 }),
-    ).rejects.toThrow();
+    await expect(sandbox.runCode('while True: pass', { timeoutMs: 300 })).rejects.toThrow();
     expect((await sandbox.runCode('kept')).text).toBe('1');
   });
 
