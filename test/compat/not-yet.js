@@ -2,11 +2,12 @@
 // failing, so that they turn red on the day that they begin to work, and are taken off this list.
 'use strict';
 
-const NOT_YET = [/^code\./];
+/** @type {RegExp[]} of the names of operations */
+const NOT_YET = [];
 
 /** @returns {boolean} */
 function notYet(op) {
   return NOT_YET.some((pattern) => pattern.test(op));
 }
 
-module.exports = { NOT_YET, notYet };
+module.exports = { notYet };

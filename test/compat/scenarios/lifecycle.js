@@ -9,7 +9,8 @@ module.exports = [
     name: 'has the life, the metadata and the variables that it was created with',
     async run(client, t) {
       const metadata = { mark: t.mark };
-      const box = await t.box({ timeoutS: 90, metadata, env: { GREETING: 'hallo' } });
+      const env = { GREETING: 'hallo' };
+      const box = await t.box({ template: 'base', timeoutS: 90, metadata, env });
       const { state, lifeS, metadata: told, template } = await client.info(box);
       const { stdout } = await client.run(box, 'echo $GREETING');
       return { state, lifeS, marked: told.mark === t.mark, template, stdout };

@@ -20,6 +20,12 @@ const EXCEPTIONS = [
     path: /^\/templates\/[^/]+$/,
     problem: /the status 404/,
   },
+  {
+    reason: 'the files of a build go to the address that was answered, which may be any (15)',
+    method: 'PUT',
+    path: /^\/templates\/[^/]+\/files\/[^/]+$/,
+    problem: /not in the interface files/,
+  },
 ];
 
 /** @returns {boolean} whether a problem of this exchange is a known one */
