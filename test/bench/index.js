@@ -12,7 +12,7 @@ const { parseArgs } = require('node:util');
 const { EXPERIMENTS } = require('./experiments');
 const { FarEnd } = require('./far-end');
 const { describeMachine } = require('./machine');
-const { measureExperiment } = require('./measure');
+const { measureExperiment, missingIsolation } = require('./measure');
 const { comparison, report } = require('./report');
 const { TlsFront } = require('./tls-front');
 
@@ -23,7 +23,7 @@ const USAGE = `usage: npm run bench -- [options]
   --json            only JSON on stdout
   --save [FILE]     keeps the results there (${path.relative(process.cwd(), KEPT)}, with --all)
   --compare [FILE]  shows how they differ from kept ones
-  --rounds N  --calls N  --streams N    smaller numbers, for trying out`;
+  --rounds N  --calls N  --streams N  --sandboxes N    smaller numbers, for trying out`;
 
 const OPTIONS = {
   all: { type: 'boolean', default: false },
@@ -34,6 +34,7 @@ const OPTIONS = {
   rounds: { type: 'string' },
   calls: { type: 'string' },
   streams: { type: 'string' },
+  sandboxes: { type: 'string' },
 };
 
 class UsageError extends Error {}
@@ -41,7 +42,7 @@ class UsageError extends Error {}
 function readArguments(args) {
   try {
     const { values } = parseArgs({ args: withValues(args), options: OPTIONS });
-    for (const name of ['rounds', 'calls', 'streams']) {
+    for (const name of ['rounds', 'calls', 'streams', 'sandboxes']) {
       if (values[name] === undefined) continue;
       if (!/^[1-9]\d{0,6}$/.test(values[name]))
         throw new Error(`--${name} must be a number above 0`);
@@ -75,26 +76,34 @@ function chosen({ all, only }) {
 const atMost = (number, limit) => (limit === undefined ? number : Math.min(number, limit));
 
 /** With the smaller numbers that were asked for. */
-function scaled(experiment, { rounds, calls, streams }) {
+function scaled(experiment, { rounds, calls, streams, sandboxes }) {
   const plan = { ...experiment.plan };
   const limit = experiment.operation === 'stream' ? streams : calls;
   for (const name of ['calls', 'warmUp', 'samples']) {
     if (plan[name] !== undefined) plan[name] = atMost(plan[name], limit);
   }
   if (plan.streams !== undefined) plan.streams = atMost(plan.streams, streams);
+  if (plan.sandboxes !== undefined) plan.sandboxes = atMost(plan.sandboxes, sandboxes);
   return { ...experiment, rounds: rounds ?? experiment.rounds, plan };
+}
+
+/** Why this machine cannot measure it; null: it can. */
+function missingFor(experiment) {
+  return experiment.road === 'h2' ? TlsFront.missing : missingIsolation(experiment);
 }
 
 async function measureAll(values) {
   const machine = describeMachine(); // before its load is ours
   const asked = chosen(values).map((experiment) => scaled(experiment, values));
-  const { missing } = TlsFront;
-  const can = asked.filter(({ road }) => road !== 'h2' || missing === null);
-  const skipped = asked
-    .filter((experiment) => !can.includes(experiment))
-    .flatMap(({ rows }) => rows.map(({ id, name }) => ({ id, name, why: missing })));
+  const [can, skipped] = [[], []];
+  for (const experiment of asked) {
+    const why = await missingFor(experiment);
+    if (why === null) can.push(experiment);
+    else skipped.push(...experiment.rows.map(({ id, name }) => ({ id, name, why })));
+  }
   for (const { name, why } of skipped) console.error(`skipped: ${name} (${why})`);
-  const far = await FarEnd.start(can.some(({ road }) => road === 'h2'));
+  const roads = new Set(can.map(({ road }) => road).filter(Boolean));
+  const far = roads.size === 0 ? null : await FarEnd.start(roads.has('h2'));
   try {
     const rows = [];
     for (const experiment of can) {
@@ -114,7 +123,7 @@ async function measureAll(values) {
     }
     return { machine, rows, skipped };
   } finally {
-    await far.close();
+    await far?.close();
   }
 }
 

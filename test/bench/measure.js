@@ -15,11 +15,13 @@ const { OUTPUT_BYTES } = require('./sizes');
 const CHILD_TIMEOUT_MS = 90_000;
 const MB = 1024 * 1024;
 
+const ORDINARY = { uid: 1000, gid: 1000, cwd: '/' };
+
 const run = promisify(execFile);
 
-async function child(file, args, env) {
+async function child(file, args, env, identity = {}) {
   try {
-    const options = { env, timeout: CHILD_TIMEOUT_MS };
+    const options = { env, timeout: CHILD_TIMEOUT_MS, ...identity };
     const { stdout } = await run(file, args, options);
     return { ...JSON.parse(stdout), endedMs: performance.timeOrigin + performance.now() };
   } catch (error) {
@@ -52,9 +54,12 @@ function commandOf(experiment, client, rawFile) {
 
 /** One client, once. */
 async function measureOnce(far, experiment, client) {
-  const { road, env } = experiment;
-  const [file, args] = commandOf(experiment, client, far.rawFile);
-  if (road === undefined) return child(file, args, environment({}));
+  const { road, env, ordinary } = experiment;
+  const [file, args] = commandOf(experiment, client, far?.rawFile);
+  if (road === undefined) {
+    const identity = ordinary && process.getuid() === 0 ? ORDINARY : {};
+    return child(file, args, environment({}), identity);
+  }
   const before = await far.usage(road);
   const measured = await child(file, args, environment({ ...far.env(road), ...env }));
   const after = await far.usage(road);
@@ -69,6 +74,19 @@ async function measureOnce(far, experiment, client) {
   }
   const serverCpuUs = (grown.cpuUs + (grown.frontCpuUs ?? 0)) / requests;
   return { ...measured, requests, serverCpuUs, tlsConnections: grown.tlsConnections };
+}
+
+/**
+ * @param {object} experiment
+ * @returns {Promise<string|null>} why this machine cannot do it, for an isolation that was named
+ */
+async function missingIsolation(experiment) {
+  if (experiment.child !== 'local-start') return null;
+  const failed = await measureOnce(null, experiment, 'e2b-swarm').catch((error) => error);
+  if (!(failed instanceof Error)) return null;
+  const [line] = /isolation '.*/.exec(failed.message) ?? [];
+  if (line) return line;
+  throw failed;
 }
 
 /** Throws unless the far end has counted exactly what was asked of it. */
@@ -100,7 +118,7 @@ function completed(experiment, measured) {
 /**
  * All rounds of one experiment, the clients alternating.
  *
- * @param {import('./far-end').FarEnd} far
+ * @param {import('./far-end').FarEnd|null} far  null: the experiment has none
  * @param {object} experiment
  * @returns {Promise<object[]>} its rows: values are medians, `ratios` say how many times better this
  *   package is, `rounds` and `requests` are by client, and `met` is null without a target
@@ -134,13 +152,19 @@ function rowOf({ id, name, unit, field, target, remark = '', better = 'less' }, 
   return {
     ...{ id, name, unit, better, values, ratios, target: target ?? null },
     met: metBy(target, values, ratios),
-    remark,
+    remark: [isolationOf(measured), remark].filter(Boolean).join('; '),
     rounds: each((list) => (has(list, field) ? list.map((round) => round[field]) : undefined)),
     requests: each((list) => (has(list, 'requests') ? sum(list, 'requests') : undefined)),
     serverCpuUs: each((list) =>
       has(list, 'serverCpuUs') ? median(list.map((round) => round.serverCpuUs)) : undefined,
     ),
   };
+}
+
+/** What a local backend was measured on. */
+function isolationOf(measured) {
+  const [{ rung }] = Object.values(measured)[0];
+  return rung && `isolation ${rung}`;
 }
 
 const sum = (list, field) => list.reduce((total, round) => total + round[field], 0);
@@ -160,4 +184,4 @@ function metBy(target, values, ratios) {
   return ours < target.below;
 }
 
-module.exports = { checkCounts, measureExperiment, metBy, rowOf };
+module.exports = { checkCounts, measureExperiment, missingIsolation, metBy, rowOf };

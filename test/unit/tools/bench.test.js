@@ -106,6 +106,27 @@ describe('a tiny run', () => {
   });
 });
 
+test('a tiny run on the local backend has every row, on the isolations that start here', async () => {
+  const args = [BENCH, '--json', '--only', '^local-', ...TINY, '--sandboxes', '3'];
+  const { stdout } = await run(process.execPath, args);
+  const { rows, skipped } = JSON.parse(stdout);
+  const wanted = EXPERIMENTS.filter(({ id }) => id.startsWith('local-'));
+  const both = ['local-create', 'local-run', 'local-kill', 'local-many-create', 'local-output'];
+  expect(idsOf([...rows, ...skipped]).sort()).toEqual(
+    wanted.flatMap((each) => idsOf(each.rows)).sort(),
+  );
+  expect(idsOf(rows)).toEqual(expect.arrayContaining(['local-start-none', ...both]));
+  for (const { id, why } of skipped) {
+    expect(id).toMatch(/^local-start-(root|user)$/);
+    expect(why).toContain('cannot be had on this machine');
+  }
+  for (const { id, values, remark } of rows) {
+    if (id !== 'local-many-memory') expect(values['e2b-swarm']).toBeGreaterThan(0);
+    if (both.includes(id)) expect(values.e2b).toBeGreaterThan(0);
+    expect(remark).toMatch(/^isolation (root|user|none)/);
+  }
+}, 180_000);
+
 test('without nginx the rows of HTTP/2 are skipped, visibly', async () => {
   const env = { ...process.env, BENCH_NGINX: path.join(__dirname, 'no-nginx') };
   const args = [BENCH, '--json', '--only', '^get-h2-10$', ...TINY];
