@@ -62,9 +62,9 @@ function createE2bPty(sandboxId, options) {
     const call = new ProcessCall({ ...given, onStdout }, createE2bPty, sandboxId, toResult);
     const { cwd, user } = given;
     Object.assign(call.record, { cwd, user, env, ptyCols: cols, ptyRows: rows });
-    const promise = call.addon.executeE2bProcess(
-      ...[sandboxId, command, args, timeout, true, call.record],
-    );
+    const promise = call
+      .begin()
+      .executeE2bProcess(...[sandboxId, command, args, timeout, true, call.record]);
     return call.enterInBackground(
       promise,
       (pid, done) => new PtyHandle(call, given, { sandboxId, pid, command, done }),
