@@ -23,9 +23,7 @@ function testInDomainMode(name) {
   const far = withBackend(settings, { resetEach: false });
   const told = new Map();
   const described =
-    name === 'own'
-      ? ownClient(null, { options: {} })
-      : officialClient({}, { name, options: {}, lacks: ['code'] });
+    name === 'own' ? ownClient(null, { options: {} }) : officialClient({}, { name, options: {} });
 
   beforeAll(async () => {
     const { env, isolation: active } = far.backend;

@@ -3,9 +3,8 @@ import * as sdk from 'e2b-old/dist/index.mjs';
 import clients from './clients/official.js';
 import scenarios from './scenario-tests.js';
 
-const lacks = ['code'];
 const far = scenarios.testScenarios((options) =>
-  clients.officialClient(sdk, { name: 'e2b-old', options, lacks }),
+  clients.officialClient(sdk, { name: 'e2b-old', options }),
 );
 
 test('the older version states time, security and network in every create', async () => {

@@ -4,9 +4,8 @@ import * as sdk from 'e2b/dist/index.mjs';
 import clients from './clients/official.js';
 import scenarios from './scenario-tests.js';
 
-const lacks = ['code'];
 const far = scenarios.testScenarios((options) =>
-  clients.officialClient(sdk, { name: 'e2b', options, lacks }),
+  clients.officialClient(sdk, { name: 'e2b', options }),
 );
 const { Sandbox } = sdk;
 

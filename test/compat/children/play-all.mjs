@@ -16,7 +16,7 @@ const sdk = name === 'own' ? require('../../../lib') : await import(MODULES[name
 
 function clientOf(options) {
   if (name === 'own') return ownClient(sdk, { options });
-  return officialClient(sdk, { name, options, lacks: ['code'] });
+  return officialClient(sdk, { name, options });
 }
 
 const far = {

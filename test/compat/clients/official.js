@@ -5,12 +5,19 @@
 const { officialHandle, outcomeOf } = require('./official-handle');
 const { officialKind } = require('./kinds');
 
+/** What a package does not offer. */
+const LACKS = {
+  e2b: ['code'],
+  'e2b-old': ['code', 'connect.reboot'],
+  'code-interpreter': [],
+};
+
 /**
  * @param {object} sdk  the module
- * @param {{ name: string, options: object, lacks?: string[] }} settings  `options`: the connection
+ * @param {{ name: keyof LACKS, options: object }} settings  `options`: the connection
  * @returns {object} see `scenarios/README` in `scenarios/index.js`
  */
-function officialClient(sdk, { name, options, lacks = [] }) {
+function officialClient(sdk, { name, options }) {
   const { Sandbox } = sdk;
   const boxOf = (sandbox) => ({ id: sandbox.sandboxId, sandbox });
   const pagesOf = async (paginator) => {
@@ -22,7 +29,7 @@ function officialClient(sdk, { name, options, lacks = [] }) {
     name,
     sdk,
     options,
-    lacks: new Set(lacks),
+    lacks: new Set(['logs', ...LACKS[name]]),
     kindOf: officialKind,
 
     // ---- sandboxes
@@ -57,9 +64,10 @@ function officialClient(sdk, { name, options, lacks = [] }) {
     async setTimeout({ id }, seconds) {
       await Sandbox.setTimeout(id, seconds * 1000, options);
     },
-    async connect({ id }, { timeoutS } = {}) {
+    async connect({ id }, { timeoutS, reboot } = {}) {
       const timeoutMs = timeoutS === undefined ? undefined : timeoutS * 1000;
-      return boxOf(await Sandbox.connect(id, { ...options, timeoutMs }));
+      const onResume = reboot ? 'reboot' : undefined;
+      return boxOf(await Sandbox.connect(id, { ...options, timeoutMs, onResume }));
     },
     kill: ({ id }) => Sandbox.kill(id, options),
     async pause({ id, sandbox }, { memory } = {}) {

@@ -20,6 +20,7 @@ function ownClient(native, { options }) {
     lacks: new Set([
       ...['create.network', 'create.auto-resume', 'create.auto-pause-memory', 'list.order'],
       ...['files.metadata', 'files.gzip', 'files.many', 'git', 'templates', 'templates.tags'],
+      'connect.reboot',
     ]),
     kindOf: ownKind,
 
@@ -73,6 +74,7 @@ function ownClient(native, { options }) {
     },
     setNetwork: ({ id }, { internet, ...network }) =>
       native.setE2bSandboxNetwork(id, { ...network, allowInternetAccess: internet }, options),
+    logs: ({ id }) => native.getE2bSandboxLogs(id, { ...options, direction: 'forward' }),
     metrics: ({ id }, range) => native.getE2bSandboxMetrics(id, { ...options, ...range }),
     hostUrl: ({ id }, port) => native.getE2bSandboxUrl(id, port, options),
 

@@ -1,4 +1,4 @@
-// Scenarios: what is known of a sandbox's load.
+// Scenarios: what is known of a sandbox's load and of what it did.
 'use strict';
 
 const NUMBERS = [
@@ -20,6 +20,19 @@ module.exports = [
       return [numbers, memUsed < memTotal, diskUsed < diskTotal];
     },
     expected: [true, true, true],
+  },
+  {
+    op: 'sandbox.logs',
+    name: 'tell what the daemon did, and not what programs print',
+    needs: ['logs'],
+    async run(client, t) {
+      const box = await t.box();
+      await client.run(box, 'echo secret-output');
+      const entries = await client.logs(box);
+      const printed = JSON.stringify(entries.map(({ message }) => message)).includes('secret');
+      return [entries.map(({ message, level }) => `${level} ${message}`), printed];
+    },
+    expected: [['info Process started', 'info Process ended'], false],
   },
   {
     op: 'sandbox.metrics',

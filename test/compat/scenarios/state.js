@@ -58,6 +58,20 @@ module.exports = [
     expected: ['awake\n', true],
   },
   {
+    op: 'sandbox.connect.reboot',
+    name: 'boots one that was paused with its memory anew, if that is asked for',
+    needs: ['connect.reboot'],
+    async run(client, t) {
+      const box = await t.box();
+      await client.write(box, 'kept.txt', 'kept');
+      await client.start(box, 'sleep 1000').then((handle) => t.let(handle));
+      await client.pause(box);
+      const again = await client.connect(box, { reboot: true });
+      return [await client.read(again, 'kept.txt'), (await client.processes(again)).length];
+    },
+    expected: ['kept', 0],
+  },
+  {
     op: 'sandbox.auto-pause',
     name: 'is paused, not ended, when its life is over',
     async run(client, t) {
