@@ -6,6 +6,7 @@
  */
 #include "mounts.h"
 
+#include "host_copy.h"
 #include "overlay.h"
 #include "skeleton.h"
 
@@ -20,6 +21,10 @@
 
 #define TOP ".root"  /* in upper and in layers: what lies beside the directories of their own */
 #define MAX_NAMES 64 /* directories at the top */
+
+static bool is_of_parts(int at) {
+    return faccessat(at, TOP, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
 
 static bool has_own_root(const new_root_t *root) {
     return root->boot->root[0] != '\0';
@@ -38,20 +43,14 @@ static int add_made(lowers_t *lowers, const new_root_t *root, const char *name, 
     return code;
 }
 
-static int make_hidden(int at, bool user_xattr) {
-    (void)user_xattr;
-    return mknodat(at, TOP, S_IFCHR, 0) < 0 ? -errno : 0;
-}
-
-/* The top of a sandbox that was made of parts is one level down in its snapshot, and the name of
- * that is not to be seen. */
-static int add_layers_whole(lowers_t *lowers, const new_root_t *root) {
-    int code = add_made(lowers, root, "hidden", make_hidden);
+/* The top of a sandbox that was made of parts is one level down in its layer. */
+static int add_tops(lowers_t *lowers, const new_root_t *root) {
+    int code = 0;
     for (char *const *layer = root->boot->layers; code == 0 && *layer != NULL; layer++) {
         int at = open(*layer, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        code = at < 0 ? -errno : overlay_add(lowers, at, TOP);
-        if (code == 0) code = overlay_add(lowers, at, ".");
-        if (at >= 0) close(at);
+        if (at < 0) return -errno;
+        code = overlay_add(lowers, at, is_of_parts(at) ? TOP : ".");
+        close(at);
     }
     return code;
 }
@@ -79,11 +78,22 @@ static int add_masked_host(lowers_t *lowers, const new_root_t *root) {
     return code;
 }
 
+/* What was written in parts stays in parts. */
+static bool has_parts(const new_root_t *root) {
+    bool any = is_of_parts(root->upper);
+    for (char *const *layer = root->boot->layers; !any && *layer != NULL; layer++) {
+        int at = open(*layer, O_PATH | O_DIRECTORY | O_CLOEXEC);
+        any = at >= 0 && is_of_parts(at);
+        if (at >= 0) close(at);
+    }
+    return any;
+}
+
 /* 0, or -errno when it has to be made of parts. */
 static int mount_whole(new_root_t *root) {
     lowers_t lowers = {.count = 0};
-    if (faccessat(root->upper, TOP, F_OK, AT_SYMLINK_NOFOLLOW) == 0) return -EXDEV;
-    int code = add_layers_whole(&lowers, root);
+    if (has_parts(root)) return -EXDEV;
+    int code = add_tops(&lowers, root);
     if (code == 0)
         code = has_own_root(root) ? overlay_add(&lowers, root->below, ".")
                                   : add_masked_host(&lowers, root);
@@ -96,7 +106,7 @@ static int mount_whole(new_root_t *root) {
 
 static int mount_top(new_root_t *root) {
     lowers_t lowers = {.count = 0};
-    int code = add_layers_whole(&lowers, root);
+    int code = add_tops(&lowers, root);
     if (code == 0)
         code = has_own_root(root) ? overlay_add(&lowers, root->below, ".")
                                   : add_made(&lowers, root, "skeleton", skeleton_make);
@@ -144,18 +154,24 @@ static int collect_names(names_t *names, const new_root_t *root) {
     if (code == 0) code = add_names(names, root->upper, true);
     for (char *const *layer = root->boot->layers; code == 0 && *layer != NULL; layer++) {
         int at = open(*layer, O_PATH | O_DIRECTORY | O_CLOEXEC);
-        code = at < 0 ? -errno : add_names(names, at, false);
+        code = at < 0 ? -errno : add_names(names, at, is_of_parts(at));
         if (at >= 0) close(at);
     }
     return code;
 }
 
 /* Where a directory of the host has mounts below it that a user namespace must not uncover, the
- * kernel refuses to lay anything over it. */
-static int show_as_it_is(const new_root_t *root, const char *name, const lowers_t *lowers,
-                         int target, int error) {
-    if (error != -EINVAL || lowers->count == 0) return error;
-    if (mounts_show(lowers->fds[lowers->count - 1], target, MS_NODEV) < 0) return error;
+ * kernel refuses to lay anything over it: over a copy then, or it is seen as it is. */
+static int mount_refused(const new_root_t *root, const char *name, lowers_t *lowers, int target) {
+    int *host = &lowers->fds[lowers->count - 1];
+    int copy = host_copy(root->below, name), code = copy < 0 ? copy : 0;
+    char path[FD_PATH];
+    if (code == 0) {
+        close(*host);
+        *host = copy;
+        code = overlay_mount(root, name, lowers, fd_path(path, target));
+    }
+    if (code == 0 || mounts_show(*host, target, MS_NODEV) < 0) return code;
     size_t len = strlen(root->note);
     snprintf(root->note + len, root->note_size - len, "%s/%s", len == 0 ? "read-only: " : " ",
              name);
@@ -169,18 +185,42 @@ static bool only_shows(const new_root_t *root, const char *name, const lowers_t 
            lowers->count == 1 && faccessat(root->upper, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0;
 }
 
-static int mount_part(const new_root_t *root, const char *name, const lowers_t *lowers,
-                      int target) {
-    char path[FD_PATH];
-    if (only_shows(root, name, lowers)) return mounts_show(lowers->fds[0], target, MS_NODEV);
-    int code = overlay_mount(root, name, lowers, fd_path(path, target));
-    return code < 0 ? show_as_it_is(root, name, lowers, target, code) : 0;
-}
-
 static int make_nothing(int at, bool user_xattr) {
     (void)at;
     (void)user_xattr;
     return 0;
+}
+
+/* A layer that lies in the very directory that it is laid over is refused, unless that one is a
+ * mount of another kind by then. */
+static int mount_apart(const new_root_t *root, const char *name, lowers_t *lowers, int target) {
+    int *host = &lowers->fds[lowers->count - 1];
+    lowers_t both = {.count = 0};
+    char path[FD_PATH], place[NAME_MAX + 32], made[NAME_MAX + 8];
+    snprintf(place, sizeof place, MOUNTS_PLACE "/%s.host", name);
+    snprintf(made, sizeof made, "%s.empty", name);
+    int code = mkdir(place, 0700) < 0 ? -errno : add_made(&both, root, made, make_nothing);
+    if (code == 0) code = overlay_add(&both, *host, ".");
+    if (code == 0) code = overlay_mount_read_only(&both, place);
+    overlay_close(&both);
+    if (code < 0) return code;
+    close(*host);
+    *host = open(place, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (*host < 0) {
+        code = -errno;
+        lowers->count--;
+        return code;
+    }
+    return overlay_mount(root, name, lowers, fd_path(path, target));
+}
+
+static int mount_part(const new_root_t *root, const char *name, lowers_t *lowers, int target) {
+    char path[FD_PATH];
+    if (only_shows(root, name, lowers)) return mounts_show(lowers->fds[0], target, MS_NODEV);
+    int code = overlay_mount(root, name, lowers, fd_path(path, target));
+    if (has_own_root(root) || !skeleton_shows(name)) return code;
+    if (code == -ELOOP) return mount_apart(root, name, lowers, target);
+    return code == -EINVAL ? mount_refused(root, name, lowers, target) : code;
 }
 
 static int place(const new_root_t *root, const char *name) {

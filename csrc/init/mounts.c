@@ -5,10 +5,9 @@
  */
 #include "mounts.h"
 
-#include "remove_tree.h"
-
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 const char *fd_path(char *text, int fd) {
@@ -101,13 +101,14 @@ static int open_own(new_root_t *root) {
     const boot_t *boot = root->boot;
     root->directory = open_at(AT_FDCWD, boot->directory);
     if (root->directory < 0) return mounts_failed(root, errno, "open", boot->directory);
-    /* What overlayfs left there is of no use to a second mount. */
-    int code = remove_tree(root->directory, "work");
-    if (code < 0) return mounts_failed(root, -code, "remove", "work");
     root->upper = mounts_make_directory(root->directory, "upper", 0755);
     root->work = mounts_make_directory(root->directory, "work", 0700);
     if (root->upper < 0 || root->work < 0)
         return mounts_failed(root, EIO, "make a directory in", boot->directory);
+    struct statfs fs;
+    if (fstatfs(root->upper, &fs) == 0 && fs.f_type == OVERLAYFS_SUPER_MAGIC)
+        return mounts_failed(root, EINVAL,
+                             "write to a directory that is an overlay itself:", boot->directory);
     const char *below = boot->root[0] != '\0' ? boot->root : "/";
     root->below = open_at(AT_FDCWD, below);
     if (root->below < 0) return mounts_failed(root, errno, "open", below);

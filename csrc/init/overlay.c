@@ -4,6 +4,8 @@
  */
 #include "overlay.h"
 
+#include "remove_tree.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -63,32 +65,39 @@ static size_t put_lowers(char *options, size_t size, const lowers_t *lowers) {
     return len;
 }
 
-static int mount_with(const new_root_t *root, const lowers_t *lowers, int upper, int work,
-                      const char *target) {
-    char options[4096], name[FD_PATH];
+/* An empty one: what a mount has left there, also one that was refused, would keep the next away.
+ */
+static int open_work(const new_root_t *root, const char *name) {
+    if (strcmp(name, ".") == 0) name = "all";
+    int code = remove_tree(root->work, name);
+    return code < 0 ? code : mounts_make_directory(root->work, name, 0700);
+}
+
+static int try_mount(const new_root_t *root, const char *name, const lowers_t *lowers, int upper,
+                     bool is_volatile, const char *target) {
+    char options[4096], path[FD_PATH];
+    int work = open_work(root, name);
+    if (work < 0) return work;
     size_t len = put_lowers(options, sizeof options, lowers);
     len +=
-        (size_t)snprintf(options + len, sizeof options - len, ",upperdir=%s", fd_path(name, upper));
-    len +=
-        (size_t)snprintf(options + len, sizeof options - len, ",workdir=%s", fd_path(name, work));
+        (size_t)snprintf(options + len, sizeof options - len, ",upperdir=%s", fd_path(path, upper));
     /* Directories of the lower can be renamed where the mark of it is ours alone to write. */
-    len += (size_t)snprintf(options + len, sizeof options - len, ",%s",
-                            root->user_xattr ? "userxattr" : "redirect_dir=on");
-    /* What a sandbox writes need not survive the machine: no waiting for the disk, neither there
-     * nor when it ends, where all of the disk would be waited for. Linux 5.10. */
-    snprintf(options + len, sizeof options - len, ",volatile");
-    if (mount("sandbox", target, "overlay", MS_NODEV, options) == 0) return 0;
-    options[len] = '\0';
-    return mount("sandbox", target, "overlay", MS_NODEV, options) < 0 ? -errno : 0;
+    snprintf(options + len, sizeof options - len, ",workdir=%s,%s%s", fd_path(path, work),
+             root->user_xattr ? "userxattr" : "redirect_dir=on", is_volatile ? ",volatile" : "");
+    int code = mount("sandbox", target, "overlay", MS_NODEV, options) < 0 ? -errno : 0;
+    close(work);
+    return code;
 }
 
 int overlay_mount(const new_root_t *root, const char *name, const lowers_t *lowers,
                   const char *target) {
     int upper = open_upper(root, name, lowers);
-    int work = upper < 0 ? upper : mounts_make_directory(root->work, name, 0700);
-    int code = work < 0 ? work : mount_with(root, lowers, upper, work, target);
-    if (upper >= 0) close(upper);
-    if (work >= 0) close(work);
+    if (upper < 0) return upper;
+    /* What a sandbox writes need not survive the machine: no waiting for the disk, neither there
+     * nor when it ends, where all of the disk would be waited for. Linux 5.10. */
+    int code = try_mount(root, name, lowers, upper, true, target);
+    if (code == -EINVAL) code = try_mount(root, name, lowers, upper, false, target);
+    close(upper);
     return code;
 }
 

@@ -190,11 +190,12 @@ static void put_boot(const backend_t *backend, wire_writer_t *writer, const back
                      const char *id, const char *directory) {
     char base[PATH_MAX];
     path_in(backend, "base", base);
-    const char *const layers[] = {base, NULL};
+    const char *const layers[] = {boot->layer != NULL ? boot->layer : base,
+                                  boot->layer != NULL ? base : NULL, NULL};
     wire_put_text(writer, id);
     wire_put_text(writer, "e2b.local");
     wire_put_text(writer, directory);
-    wire_put_text(writer, "");
+    wire_put_text(writer, boot->root != NULL ? boot->root : "");
     put_list(writer, layers);
     put_list(writer, boot->visible);
     wire_put_text(writer, "user");

@@ -35,6 +35,8 @@ typedef struct backend_boot {
     uint32_t flags, processes, cpu_percent;
     int64_t memory_bytes, disk_bytes;
     const char *const *visible; /* NULL-ended, or NULL */
+    const char *root;           /* NULL: the host's */
+    const char *layer;          /* above the base; NULL: none */
 } backend_boot_t;
 
 /* The WIRE_HAS_* of BOOTED. `boot` may be NULL. `directory`: of the sandbox, or NULL. */
