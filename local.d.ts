@@ -50,7 +50,7 @@ export interface LocalBackendOptions {
   limits?: LocalBackendLimits;
   /** Beside `base`, `code-interpreter-v1`, `node`, `nodejs`, `python`; all are the host itself. */
   templates?: string[] | Record<string, LocalTemplate>;
-  /** What clients are told. Default `0.6.13`. */
+  /** What clients are told; with `envd`, when that does not say it itself. Default `0.6.13`. */
   envdVersion?: string;
   /** Gets one line per event. */
   log?: (line: string) => void;
@@ -65,8 +65,14 @@ export interface LocalBackendOptions {
   faults?: FaultRule[] | string;
   /** The key of the admin route `/_local/`; default: a random one, in `adminKey`. */
   adminKey?: string | null;
-  /** Not in this version: anything but false is refused. */
-  envd?: false;
+  /**
+   * An executable that runs inside each sandbox in place of the built-in envd: as the sandbox's root, with
+   * `-isnotfc -no-cgroups -port 49983`, from a copy that sandboxes see as `/usr/bin/envd`. Such sandboxes
+   * have a network of their own and **no internet**, whatever a create asks for, so an isolation without
+   * walls is refused (`ISOLATION_UNAVAILABLE`). Faults on its routes that need no look into a stream work;
+   * `stream` never strikes. When it ends, so does the sandbox. Default false.
+   */
+  envd?: string | false | null;
 }
 
 /** What a fault is switched on for. `stream`: the events of a granted Start or Connect. */

@@ -35,6 +35,7 @@ function buildProgram(finish) {
     .option('--tls', 'serve TLS and HTTP/2 on the same port, with a certificate made at start')
     .option('--state <directory>', 'keep snapshots and paused sandboxes here between runs')
     .option('--faults <file>', 'faults on demand, as a JSON list of rules')
+    .option('--envd <file>', 'run this envd in each sandbox (which then has no internet)')
     .option('--json', 'print one JSON document instead of export lines')
     .option('--quiet', 'say nothing on stderr but errors')
     .passThroughOptions()

@@ -31,8 +31,8 @@ async function run(command, options, { stdout, stderr }) {
 }
 
 /** What was not asked for is left out, so that the backend's own defaults hold. */
-function backendOptions({ port, isolation, domain, tls, state, faults }) {
-  const chosen = { port, isolation, domain, tls, stateDir: state };
+function backendOptions({ port, isolation, domain, tls, state, faults, envd }) {
+  const chosen = { port, isolation, domain, tls, stateDir: state, envd };
   if (faults !== undefined) chosen.faults = readRules(faults);
   return Object.fromEntries(Object.entries(chosen).filter(([, value]) => value !== undefined));
 }

@@ -39,7 +39,8 @@ class LocalBackend {
     const state = new StateDirectory(options.stateDir);
     let launcher = null;
     try {
-      const ground = await chooseIsolation({ asked, directory: state.live, log });
+      const { envd } = options;
+      const ground = await chooseIsolation({ asked, directory: state.live, envd, log });
       ({ launcher } = ground);
       state.prepare(); // the launcher of a rung that failed has cleared it
       state.bind(ground.isolation.rung);
@@ -95,6 +96,7 @@ class LocalBackend {
     this.#server = new Server({
       ...{ ...shared, control, faults: this.faults, requestLog, admin, domain, log },
       certificate: this.#identity.certificate,
+      hasOwnEnvd: options.envd === null,
     });
     this.apiKey = apiKeys[0];
     this.adminKey = admin.key;

@@ -85,6 +85,8 @@ async function sendFile(response, { path, open, start, end, exact = true }, { la
   if (end > start) {
     const source = open ? open(start, end) : fs.createReadStream(path, { start, end: end - 1 });
     let sent = 0;
+    const leave = () => source.destroy?.(); // a source that is silent would not notice
+    response.once('close', leave);
     try {
       for await (const chunk of source) {
         sent += chunk.length;
@@ -93,6 +95,8 @@ async function sendFile(response, { path, open, start, end, exact = true }, { la
       }
     } catch {
       return void response.destroy();
+    } finally {
+      response.off('close', leave);
     }
     // The file shrank: the promised length cannot be kept, which the client must notice.
     if (exact && sent < end - start) return void response.destroy();

@@ -2,6 +2,7 @@
 // its RPC services. Decides who may call; the work is done by the services.
 'use strict';
 
+const { posix } = require('node:path');
 const { HttpError, errorJson, json, noContent } = require('./answer');
 const { download } = require('./files-download');
 const { compose, upload } = require('./files-upload');
@@ -92,7 +93,7 @@ function routeEnvd(method, path) {
     const streamsBody = rpcMethod.stream === 'client';
     return { op: rpcMethod.op, maxBodyBytes: RPC_BODY_BYTES, streamsBody, handle };
   }
-  if (HOST_SIDE.includes(path)) return { op: 'hostSide', handle: () => hostSideOnly(path) };
+  if (isHostSide(path)) return { op: 'hostSide', handle: () => hostSideOnly(path) };
   const key = `${method === 'HEAD' ? 'GET' : method} ${path}`;
   if (Object.hasOwn(REST_ROUTES, key)) {
     const route = REST_ROUTES[key];
@@ -103,6 +104,17 @@ function routeEnvd(method, path) {
     return { op: route.op, streamsBody: route.streamsBody, handle };
   }
   return { op: 'unknown', handle: () => errorJson(404, `no route ${method} ${path} in envd`) };
+}
+
+/**
+ * @param {string} path  as it was sent: it must be one of these in no router's reading
+ * @returns {boolean} whether it is for the control plane alone
+ */
+function isHostSide(path) {
+  const plain = path.replaceAll(/%([0-9a-f]{2})/gi, (_, hex) => {
+    return String.fromCharCode(Number.parseInt(hex, 16));
+  });
+  return HOST_SIDE.includes(posix.resolve('/', plain).toLowerCase());
 }
 
 async function rpcAnswer(method, path, call) {
@@ -153,4 +165,4 @@ function basicUser(header) {
   return Buffer.from(match[1], 'base64').toString().split(':')[0] || null;
 }
 
-module.exports = { RPC_METHODS, basicUser, routeEnvd };
+module.exports = { RPC_METHODS, basicUser, isHostSide, routeEnvd };

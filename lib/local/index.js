@@ -34,17 +34,21 @@ const { parseOptions } = require('./options');
  *   envVars?: Record<string, string>, user?: string, workdir?: string, startCmd?: string,
  *   readyCmd?: string, root?: string }>} [options.templates]  beside `base`, `code-interpreter-v1`,
  *   `node`, `nodejs` and `python`, which are all the host; resources are limits
- * @param {string} [options.envdVersion]  told to clients; default `0.6.13`
+ * @param {string|false} [options.envd]  an executable that runs inside each sandbox in place of the
+ *   built-in envd, as root, on port 49983; such sandboxes have a network of their own and no internet
+ * @param {string} [options.envdVersion]  told to clients where envd does not say it; default `0.6.13`
  * @param {(line: string) => void} [options.log]  one line per event; default: none
  * @returns {Promise<LocalBackend>}
- * @throws {TypeError} `code` `UNKNOWN_OPTION` (the message names the nearest), `INVALID_OPTION`, or
- *   `UNSUPPORTED_OPTION` for `envd`
+ * @throws {TypeError} `code` `UNKNOWN_OPTION` (the message names the nearest) or `INVALID_OPTION`
  * @throws {Error} `code` `ISOLATION_UNAVAILABLE`
  */
 async function startLocalBackend(options) {
   const parsed = parseOptions(options);
   const backend = await LocalBackend.start(parsed);
   parsed.log(`local E2B backend at ${backend.url}, isolation: ${backend.isolation.rung}`);
+  if (parsed.envd !== null) {
+    parsed.log(`every sandbox runs ${parsed.envd} as its envd, and has no internet`);
+  }
   return backend;
 }
 

@@ -6,6 +6,7 @@ const { randomUUID } = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
 const { HOSTNAME, makeBaseLayer, visibleDirectories } = require('./base-layer');
+const { makeEnvdLayer } = require('./envd-daemon');
 const { Launcher, findBinary } = require('./init/launcher');
 const { SandboxInit } = require('./init/sandbox-init');
 
@@ -19,6 +20,7 @@ const LADDERS = {
 };
 const PROBE_ID = 'probe';
 const BASE = 'base';
+const ENVD = 'envd';
 
 const TEXTS = {
   files: [
@@ -56,16 +58,18 @@ const NEVER_STOPPED = [
  * @param {object} options
  * @param {'auto'|'namespaces'|'root'|'user'|'none'} options.asked
  * @param {string} options.directory  of the backend; `run` in it is the launcher's and the sandboxes'
+ * @param {string|null} options.envd  an executable that every sandbox will see, and that must only run
+ *   where there is a network of its own
  * @param {(line: string) => void} options.log
- * @returns {Promise<{ launcher: Launcher, base: string, run: string,
+ * @returns {Promise<{ launcher: Launcher, base: string, run: string, envdLayer: string|null,
  *   visible: string[], isolation: object }>}
  * @throws {Error} `code` `ISOLATION_UNAVAILABLE`: none of the rungs starts, and why
  */
-async function chooseIsolation({ asked, directory, log }) {
+async function chooseIsolation({ asked, directory, envd, log }) {
   const refusals = [];
   for (const rung of LADDERS[asked]) {
     try {
-      const chosen = await tryRung(rung, directory, log);
+      const chosen = await tryRung(rung, { directory, envd, log });
       const isolation = describe(rung, asked, chosen.has, refusals);
       if (rung === 'none' && asked === 'auto') warn(isolation, refusals);
       return { ...chosen, isolation };
@@ -80,7 +84,7 @@ async function chooseIsolation({ asked, directory, log }) {
   );
 }
 
-async function tryRung(rung, directory, log) {
+async function tryRung(rung, { directory, envd, log }) {
   if (rung === 'root' && process.getuid() !== 0) throw new Error('this process is not root');
   const run = path.join(directory, 'run');
   const base = path.join(run, BASE);
@@ -90,7 +94,13 @@ async function tryRung(rung, directory, log) {
   try {
     makeBaseLayer(base, { rung, binary: findBinary() });
     const has = await probe(launcher, { rung, run, base, visible });
-    return { launcher, base, run, visible, has };
+    if (envd === null) return { launcher, base, run, visible, envdLayer: null, has };
+    if (!has.network) {
+      throw new Error("the option 'envd' needs sandboxes with a network of their own");
+    }
+    const envdLayer = path.join(run, ENVD);
+    makeEnvdLayer(envdLayer, envd);
+    return { launcher, base, run, visible, envdLayer, has };
   } catch (error) {
     await launcher.close();
     throw error;

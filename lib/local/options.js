@@ -1,7 +1,8 @@
 // The options of `startLocalBackend`: defaults, checks, and the refusal of what is misspelt or not in
-// this version. Pure, but for a file of faults that is read.
+// this version. Pure, but for a file of faults that is read and one of envd that is looked at.
 'use strict';
 
+const fs = require('node:fs');
 const path = require('node:path');
 const { parseFaultRules, readFaultFile } = require('./fault-file');
 const { Faults } = require('./faults');
@@ -35,17 +36,12 @@ const RUNGS = ['auto', 'namespaces', 'root', 'user', 'none'];
 /**
  * @param {object} options  see `startLocalBackend`
  * @returns {object} complete and checked
- * @throws {TypeError} with `code` `UNKNOWN_OPTION`, `INVALID_OPTION` or `UNSUPPORTED_OPTION`
+ * @throws {TypeError} with `code` `UNKNOWN_OPTION` or `INVALID_OPTION`
  */
 function parseOptions(options = {}) {
   checkKeys('option', options, OPTION_KEYS);
   const { port = 0, isolation = 'auto', apiKeys = [DEVELOPMENT_KEY], stateDir = null } = options;
   const { envdVersion = '0.6.13', log = () => {} } = options;
-  for (const name of ['envd']) {
-    if (options[name] !== undefined && options[name] !== null && options[name] !== false) {
-      throw optionError('UNSUPPORTED_OPTION', `option '${name}' is not in this version`);
-    }
-  }
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw invalid('port must be an integer from 0 to 65535');
   }
@@ -71,6 +67,7 @@ function parseOptions(options = {}) {
     stateDir: stateDir === null ? null : path.resolve(stateDir),
     limits: parseLimits(options.limits),
     templates: parseTemplates(options.templates),
+    envd: parseEnvd(options.envd),
     envdVersion,
     log,
   };
@@ -82,6 +79,20 @@ function parseTls(tls) {
   checkKeys('setting of tls', tls, ['key', 'cert']);
   if (isText(tls.key) && isText(tls.cert)) return { key: tls.key, cert: tls.cert };
   throw invalid('tls must be true, false, or { key, cert } as PEM');
+}
+
+/** @returns {string|null} null: the built-in one */
+function parseEnvd(envd) {
+  if (envd === undefined || envd === null || envd === false) return null;
+  if (!isText(envd)) throw invalid('envd must be the path of an executable');
+  const file = path.resolve(envd);
+  try {
+    fs.accessSync(file, fs.constants.R_OK | fs.constants.X_OK);
+    if (fs.statSync(file).isFile()) return file;
+  } catch (error) {
+    throw invalid(`envd: ${error.message}`);
+  }
+  throw invalid(`envd: ${file} is not a file`);
 }
 
 /**

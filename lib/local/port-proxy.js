@@ -19,23 +19,37 @@ const HOP_BY_HOP = new Set([
 const NOT_IN_HTTP2 = new Set([...HOP_BY_HOP, 'transfer-encoding']);
 
 /**
+ * @param {object} call  as for `passOn`
+ * @returns {Promise<import('./answer').Answer>}
+ */
+async function proxyRequest(call) {
+  const { sandbox, port, request } = call;
+  return refuseTraffic(sandbox, request.headers) ?? passOn(call, maskedHost(sandbox, port));
+}
+
+/**
+ * Passes a request on as it is; whether it may pass was decided before.
  * @param {object} call
  * @param {import('./sandbox').Sandbox} call.sandbox
  * @param {number} call.port
  * @param {import('node:http').IncomingMessage} call.request
- * @param {(chunk: Buffer) => void} call.capture
+ * @param {(chunk: Buffer) => void} [call.capture]  sees the body that goes by
+ * @param {Buffer} [call.body]  when it was read already
+ * @param {string} [host]  in place of the request's own
  * @returns {Promise<import('./answer').Answer>}
  */
-async function proxyRequest({ sandbox, port, request, capture }) {
-  const refused = refuseTraffic(sandbox, request.headers);
-  if (refused) return refused;
+async function passOn({ sandbox, port, request, capture, body }, host) {
   const connection = await connect(sandbox, port);
   if (!connection) return portNotOpen(sandbox.id, port);
-  const outgoing = forward({ sandbox, port, request, connection, headers: plainHeaders(request) });
-  request.on('data', capture);
-  request.on('error', () => outgoing.destroy());
-  request.on('aborted', () => outgoing.destroy());
-  request.pipe(outgoing);
+  const outgoing = forward({ request, connection, headers: plainHeaders(request), host });
+  if (body === undefined) {
+    request.on('data', capture);
+    request.on('error', () => outgoing.destroy());
+    request.on('aborted', () => outgoing.destroy());
+    request.pipe(outgoing);
+  } else {
+    outgoing.end(body);
+  }
   const incoming = await answerTo(outgoing).catch(() => null);
   if (!incoming) return noAnswer(sandbox, port);
   const isHttp2 = request.httpVersionMajor === 2;
@@ -57,7 +71,9 @@ async function proxyUpgrade({ sandbox, port, request, socket, head }) {
   if (refused) return answerRaw(socket, refused);
   const connection = await connect(sandbox, port);
   if (!connection) return answerRaw(socket, portNotOpen(sandbox.id, port));
-  const outgoing = forward({ sandbox, port, request, connection, headers: request.rawHeaders });
+  const outgoing = forward({
+    ...{ request, connection, headers: request.rawHeaders, host: maskedHost(sandbox, port) },
+  });
   sandbox.hold(socket);
   socket.once('close', () => {
     sandbox.release(socket);
@@ -111,9 +127,12 @@ async function connect(sandbox, port) {
   return null;
 }
 
-function forward({ sandbox, port, request, connection, headers }) {
-  const mask = sandbox.settings.network?.maskRequestHost;
-  const host = mask?.replaceAll('${PORT}', String(port)); // eslint-disable-line no-template-curly-in-string
+/** @returns {string|undefined} the host that programs of the sandbox see in requests */
+function maskedHost({ settings }, port) {
+  return settings.network?.maskRequestHost?.replaceAll('${PORT}', String(port)); // eslint-disable-line no-template-curly-in-string
+}
+
+function forward({ request, connection, headers, host }) {
   return http.request({
     createConnection: () => connection,
     method: request.method,
@@ -189,4 +208,4 @@ function answerRaw(socket, { status, headers, body }) {
   socket.end(body);
 }
 
-module.exports = { answerRaw, proxyRequest, proxyUpgrade, refuseTraffic };
+module.exports = { answerRaw, passOn, proxyRequest, proxyUpgrade, refuseTraffic };

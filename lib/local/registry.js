@@ -53,6 +53,7 @@ class Registry {
         await beforeBoot(sandbox);
         await life.boot();
         await life.startCommand();
+        if (sandbox.lost !== null) throw new Error(sandbox.lost);
       } catch (error) {
         await this.#end(sandbox).catch(() => {}); // what failed first is what is told
         if (error instanceof HttpError) throw error;

@@ -8,6 +8,7 @@ const path = require('node:path');
 const { HOSTNAME, copyHomes } = require('./base-layer');
 const { Interpreter } = require('./code-interpreter/interpreter');
 const { CpuMeter } = require('./cpu-meter');
+const { startEnvd } = require('./envd-daemon');
 const { FilesystemService } = require('./filesystem-service');
 const { ChannelClosed } = require('./init/init-error');
 const { SandboxInit } = require('./init/sandbox-init');
@@ -24,6 +25,7 @@ class Sandbox {
   #exchanges = new Set();
   #host;
   #init = null;
+  #hasForeignEnvd;
 
   /**
    * @param {object} options
@@ -33,6 +35,7 @@ class Sandbox {
    * @param {Record<string, string>} options.metadata
    * @param {Record<string, string>} options.envVars
    * @param {import('./create-request').Settings} options.settings  of its life and its network
+   * @param {boolean} [options.isBuild]  no client will reach it
    * @param {Host} host  what all sandboxes share
    *
    * @typedef {object} Host
@@ -42,18 +45,24 @@ class Sandbox {
    * @property {string} run  the directory in which each sandbox has one
    * @property {string} base  the layer on which all lie
    * @property {string[]} visible  directories of the host that all see
+   * @property {string|null} envdLayer  has the executable that is their envd; null: the built-in one
    * @property {number} maxProcesses
    * @property {(line: string) => void} log
    * @property {(sandbox: Sandbox, reason: string) => void} onDeath  nobody asked for it
    */
-  constructor({ id, template, token, metadata, envVars, settings }, host) {
+  constructor({ id, template, token, metadata, envVars, settings, isBuild = false }, host) {
     this.id = id;
     this.template = template;
     this.templateId = template.templateId;
     this.token = token;
     this.metadata = metadata;
     this.envVars = { ...template.envVars, ...envVars };
-    this.settings = settings;
+    this.#hasForeignEnvd = host.envdLayer !== null && !isBuild;
+    // It listens on all addresses: it must have a network of its own.
+    const noInternet = this.#hasForeignEnvd ? { internet: false, allowInternetAccess: false } : {};
+    this.settings = { ...settings, ...noInternet };
+    this.envdVersion = null; // as it says itself; null: the backend's
+    this.lost = null; // why, when its envd has died: it cannot live on
     this.trafficToken = null; // a token that traffic to its ports must carry
     this.startedAt = 0;
     this.endAt = 0;
@@ -125,7 +134,7 @@ class Sandbox {
 
   /** Starts it, on its own files if it has any already. */
   async prepare() {
-    const { hasWalls, launcher, base, visible, maxProcesses, log } = this.#host;
+    const { hasWalls, launcher, base, envdLayer, visible, maxProcesses, log } = this.#host;
     const { cpuCount, memoryMB, diskSizeMB, layers, root } = this.template;
     await fs.promises.mkdir(this.upper, { recursive: true, mode: 0o755 });
     if (!hasWalls) {
@@ -134,7 +143,8 @@ class Sandbox {
     }
     const boot = {
       ...{ id: this.id, hostname: HOSTNAME, directory: this.directory },
-      ...{ root: root ?? '', layers: [...layers, base], visible },
+      ...{ root: root ?? '', visible },
+      layers: [...(this.#hasForeignEnvd ? [envdLayer] : []), ...layers, base],
       network: this.settings.internet,
       bootId: randomUUID(),
       limits: {
@@ -152,6 +162,28 @@ class Sandbox {
       if (!this.closed) this.#host.onDeath(this, reason.message);
     });
     if (this.closed) await this.stop();
+    else if (this.#hasForeignEnvd) await this.#startEnvd(init);
+  }
+
+  /** The daemon that speaks for it; when that is gone, so is the sandbox. */
+  async #startEnvd(init) {
+    const onDeath = (how) => {
+      if (this.#init !== init) return; // it was stopped
+      this.lost = how;
+      this.#host.log(`sandbox ${this.id}: ${how}`);
+      this.#host.onDeath(this, 'its envd is gone');
+    };
+    try {
+      const { version } = await startEnvd(init, {
+        ...{ environment: this.ownVariables, token: this.token, onDeath },
+        envVars: { ...this.ownVariables, ...this.envVars },
+        ...{ user: this.users.defaultUser, workdir: this.users.defaultDirectory },
+      });
+      this.envdVersion = version;
+    } catch (error) {
+      onDeath(error.message);
+      throw error;
+    }
   }
 
   /** A process of the code interpreter's: as the default user's, but not one that clients see. */

@@ -7,6 +7,7 @@ const { routeAdmin } = require('./admin');
 const { CODE_INTERPRETER_PORT, routeInterpreter } = require('./code-interpreter');
 const { deliver, faultAnswer, reset } = require('./delivery');
 const { routeEnvd } = require('./envd');
+const { routeForeignEnvd } = require('./envd-front');
 const { Listener } = require('./listener');
 const { answerRaw, proxyRequest, proxyUpgrade, refuseTraffic } = require('./port-proxy');
 const { ENVD_PORT, routeRequest } = require('./routing');
@@ -36,6 +37,7 @@ class Server {
    * @param {object} parts.admin  what the admin route works on, see `admin.js`
    * @param {{ key: string, cert: string }|null} parts.certificate  null: no TLS
    * @param {string|null} parts.domain  of the sandboxes' host names
+   * @param {boolean} parts.hasOwnEnvd  false: a program in each sandbox answers in its place
    * @param {(line: string) => void} parts.log
    */
   constructor(parts) {
@@ -169,7 +171,10 @@ class Server {
     }
     const { sandboxId, port } = target;
     const inSandbox = { sandboxId, port, needsSandbox: true };
-    if (port === ENVD_PORT) return { ...routeEnvd(request.method, request.path), ...inSandbox };
+    if (port === ENVD_PORT) {
+      const route = this.#parts.hasOwnEnvd ? routeEnvd : routeForeignEnvd;
+      return { ...route(request.method, request.path), ...inSandbox };
+    }
     if (port === CODE_INTERPRETER_PORT && this.#registry.get(sandboxId)?.interpreter) {
       const route = routeInterpreter(request.method, request.path);
       const handle = (call) => refuseTraffic(call.sandbox, call.headers) ?? route.handle(call);

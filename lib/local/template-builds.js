@@ -140,7 +140,7 @@ class TemplateBuilds {
       this.#tellBase(plan, tell);
       const id = `${LAYER_ID}${build.buildId.replaceAll('-', '')}`;
       const spec = { id, template: base, metadata: {}, envVars: {}, settings: BUILD_SETTINGS };
-      sandbox = this.#registry.build(spec);
+      sandbox = this.#registry.build({ ...spec, isBuild: true });
       await sandbox.life.boot();
       const image = {
         ...{

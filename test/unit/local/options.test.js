@@ -22,15 +22,6 @@ test.each([
   );
 });
 
-test.each([{ envd: '/envd' }])('%j says that it is not in this version', (options) => {
-  expect(() => parseOptions(options)).toThrow(
-    expect.objectContaining({
-      code: 'UNSUPPORTED_OPTION',
-      message: expect.stringContaining('not in this version'),
-    }),
-  );
-});
-
 test.each([
   { port: -1 },
   { port: '80' },
@@ -43,8 +34,17 @@ test.each([
   { templates: ['UPPER'] },
   { envdVersion: 'new' },
   { log: 'stderr' },
+  { envd: true },
+  { envd: '/no/such/envd' },
+  { envd: __filename },
+  { envd: '/' },
 ])('%j is invalid', (options) => {
   expect(() => parseOptions(options)).toThrow(expect.objectContaining({ code: 'INVALID_OPTION' }));
+});
+
+test('envd is the path of an executable; without one it is built in', () => {
+  expect(parseOptions({ envd: process.execPath }).envd).toBe(process.execPath);
+  expect([parseOptions().envd, parseOptions({ envd: false }).envd]).toEqual([null, null]);
 });
 
 test('templates may be a list of names', () => {
