@@ -130,9 +130,8 @@ static void check_own_directory(boot_rung_t rung) {
     char line[256], *before = getenv("TMPDIR");
     char kept[PATH_MAX] = "";
     if (before != NULL) snprintf(kept, sizeof kept, "%s", before);
-    setenv("TMPDIR", "/var/cache", 1);
-    if (access("/var/cache", W_OK) < 0) setenv("TMPDIR", "/var/tmp", 1);
-    if (rung == RUNG_USER) setenv("TMPDIR", "/var/tmp", 1);
+    /* Who is nobody here has to have it where he may write, which is hidden by itself. */
+    setenv("TMPDIR", geteuid() == 0 ? "/var/cache" : "/var/tmp", 1);
     begin(rung, NULL);
     before != NULL ? setenv("TMPDIR", kept, 1) : unsetenv("TMPDIR");
     snprintf(line, sizeof line, "ls %s/base %s/run 2>/dev/null; echo end", backend.directory,
