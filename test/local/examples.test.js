@@ -31,7 +31,7 @@ test('a stream that is cut loses its output, not its process', async () => {
 
 test('a rate limit is waited for, a full account is not', async () => {
   expect(await run('busy-provider.mjs')).toBe(
-    'rate limit: 3 requests, waited about 2 s\n' +
+    'rate limit: 3 requests, waited the two seconds\n' +
       'full: RateLimitError\n' +
       'one ended: there is room again (true)\n',
   );
