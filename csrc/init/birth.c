@@ -129,7 +129,7 @@ int birth_try(const birth_plan_t *plan, char *text, size_t size) {
     int report[2], status = 1, pidfd;
     trial.walls.groups = &no_groups;
     snprintf(text, size, "make a trial sandbox");
-    if (snprintf(path, sizeof path, "%s/run/probe", plan->walls.private) >= PATH_MAX) return -1;
+    if (snprintf(path, sizeof path, "%s/run/probe", plan->directory) >= PATH_MAX) return -1;
     if ((mkdir(path, 0700) < 0 && errno != EEXIST) || pipe2(report, O_CLOEXEC) < 0) return -1;
     pid_t pid = clone_fork(walls_namespaces(plan->walls.rung, &boot), &pidfd);
     if (pid == 0) try_in_child(&trial, &boot, report[1]);

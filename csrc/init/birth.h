@@ -9,7 +9,8 @@
 
 typedef struct birth_plan {
     walls_plan_t walls;
-    int launcher; /* a pidfd of the launcher: its children look at it */
+    const char *directory; /* the launcher's own */
+    int launcher;          /* a pidfd of the launcher: its children look at it */
     struct rlimit
         files; /* as the launcher got it from the backend, for those who have it from us */
 } birth_plan_t;

@@ -50,7 +50,7 @@ typedef struct launcher {
     child_t *children;
     birth_plan_t plan;
     cgroup_base_t groups;
-    char private[PATH_MAX];
+    char directory[PATH_MAX], private[PATH_MAX];
     bool entered; /* the directory is ours, and what is in it */
     bool ending;
 } launcher_t;
@@ -187,9 +187,9 @@ static void clear_up(launcher_t *launcher) {
     kill_orphans(launcher, END_MS);
     cgroup_base_close(&launcher->groups);
     int code = remove_tree(AT_FDCWD, RUN);
-    if (code < 0) say(2, "%s/" RUN " stays: %s", launcher->private, strerror(-code));
+    if (code < 0) say(2, "%s/" RUN " stays: %s", launcher->directory, strerror(-code));
     unlink(SOCKET);
-    rmdir(launcher->private);
+    rmdir(launcher->directory);
 }
 
 /* ---- its beginning ---- */
@@ -209,7 +209,7 @@ static int check_rung(boot_rung_t rung) {
 
 static int enter_directory(launcher_t *launcher, const char *directory) {
     struct stat st;
-    if (realpath(directory, launcher->private) == NULL || chdir(launcher->private) < 0)
+    if (realpath(directory, launcher->directory) == NULL || chdir(launcher->directory) < 0)
         return failed(errno, directory);
     if (stat(".", &st) < 0 || st.st_uid != geteuid() || (st.st_mode & 077) != 0)
         return failed(EPERM, "use a directory that is others' too");
@@ -221,6 +221,19 @@ static int enter_directory(launcher_t *launcher, const char *directory) {
     if (mkdir(RUN, 0700) < 0 || mkdir(MOUNTS_PLACE, 0700) < 0)
         return failed(errno, "make a directory");
     return 0;
+}
+
+/* What sandboxes must not see is more than our own directory: all that it lies in and that is for
+ * us alone, as a backend's state is, with the snapshots of others. */
+static void hide(launcher_t *launcher) {
+    char at[PATH_MAX];
+    struct stat st;
+    memcpy(at, launcher->directory, sizeof at);
+    do {
+        memcpy(launcher->private, at, sizeof at);
+        *strrchr(at, '/') = '\0';
+    } while (at[0] != '\0' && stat(at, &st) == 0 && st.st_uid == geteuid() &&
+             (st.st_mode & 077) == 0);
 }
 
 /* A descriptor for each sandbox, and no child that was not waited for. */
@@ -267,7 +280,9 @@ static int begin(launcher_t *launcher, const char *directory) {
     if (check_rung(walls->rung) < 0 || enter_directory(launcher, directory) < 0) return -1;
     walls->uid = getuid();
     walls->gid = getgid();
+    hide(launcher);
     walls->private = launcher->private;
+    launcher->plan.directory = launcher->directory;
     walls->groups = &launcher->groups;
     if (prepare_process(launcher) < 0 || try_rung(launcher) < 0) return -1;
     cgroup_base_open(&launcher->groups);

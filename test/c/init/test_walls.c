@@ -125,19 +125,26 @@ static void check_hidden(boot_rung_t rung) {
     finish();
 }
 
-/* A backend whose directory lies in one that shows. */
+/* A backend whose directory lies in one that shows; and what else is its user's alone around it. */
 static void check_own_directory(boot_rung_t rung) {
-    char line[256], *before = getenv("TMPDIR");
-    char kept[PATH_MAX] = "";
-    if (before != NULL) snprintf(kept, sizeof kept, "%s", before);
+    char state[64], secret[80], line[256], *before = getenv("TMPDIR");
     /* Who is nobody here has to have it where he may write, which is hidden by itself. */
-    setenv("TMPDIR", geteuid() == 0 ? "/var/cache" : "/var/tmp", 1);
+    snprintf(state, sizeof state, "/var/%s/e2b-state-XXXXXX", geteuid() == 0 ? "cache" : "tmp");
+    CHECK(mkdtemp(state) != NULL);
+    if (geteuid() == 0 && rung == RUNG_USER) CHECK_INT(chown(state, 1000, 1000), 0);
+    snprintf(secret, sizeof secret, "%s/secret", state);
+    int fd = open(secret, O_WRONLY | O_CREAT | O_CLOEXEC, 0644);
+    close(fd);
+    char *kept = before != NULL ? strdup(before) : NULL;
+    setenv("TMPDIR", state, 1);
     begin(rung, NULL);
-    before != NULL ? setenv("TMPDIR", kept, 1) : unsetenv("TMPDIR");
-    snprintf(line, sizeof line, "ls %s/base %s/run 2>/dev/null; echo end", backend.directory,
-             backend.directory);
+    kept != NULL ? setenv("TMPDIR", kept, 1) : unsetenv("TMPDIR");
+    free(kept);
+    snprintf(line, sizeof line, "ls %s/base %s 2>/dev/null; echo end", backend.directory, secret);
     CHECK_STR(says_as("root", line), "end\n");
     finish();
+    unlink(secret);
+    CHECK_INT(rmdir(state), 0);
 }
 
 static void check_visible(boot_rung_t rung) {
