@@ -5,7 +5,7 @@
 //       run(client, t),  gives a plain value
 //       expected,        that value; with `byRung` by what isolates the sandboxes: { none, else }
 //       needs?,          what a client may lack, see `lacks` of `clients/`
-//       modes?,          'url' and 'domain' unless said
+//       modes?,          'url', 'domain' and 'any' (which may be either) unless said
 //       differs? }       by client: { expected, why }
 //
 // `client` is one of `clients/`. Nothing here may know which one, nor where the far end is.
@@ -27,7 +27,7 @@ const SCENARIOS = [
 
 /** @returns {object[]} those that a client can play in a mode */
 function scenariosOf(client, mode) {
-  return SCENARIOS.filter(({ needs = [], modes = ['url', 'domain'] }) => {
+  return SCENARIOS.filter(({ needs = [], modes = ['url', 'domain', 'any'] }) => {
     return modes.includes(mode) && !needs.some((need) => client.lacks.has(need));
   });
 }
