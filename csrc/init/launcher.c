@@ -15,12 +15,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -207,6 +209,19 @@ static int check_rung(boot_rung_t rung) {
     return -1;
 }
 
+/* On ext4 a group of inodes in which much was deleted a moment ago is searched one by one for each
+ * new one: milliseconds, where sandboxes come and go. This flag gives each of them another group.
+ * Elsewhere there is none. */
+static void spread_over_disk(const char *directory) {
+    int flags, fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) return;
+    if (ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0) {
+        flags |= FS_TOPDIR_FL;
+        ioctl(fd, FS_IOC_SETFLAGS, &flags);
+    }
+    close(fd);
+}
+
 static int enter_directory(launcher_t *launcher, const char *directory) {
     struct stat st;
     if (realpath(directory, launcher->directory) == NULL || chdir(launcher->directory) < 0)
@@ -220,6 +235,7 @@ static int enter_directory(launcher_t *launcher, const char *directory) {
     unlink(SOCKET);
     if (mkdir(RUN, 0700) < 0 || mkdir(MOUNTS_PLACE, 0700) < 0)
         return failed(errno, "make a directory");
+    spread_over_disk(RUN);
     return 0;
 }
 
