@@ -8,7 +8,7 @@
 #ifndef E2B_INIT_CGROUP_H
 #define E2B_INIT_CGROUP_H
 
-#include <limits.h>
+#include <linux/limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -50,6 +50,8 @@ typedef struct cgroup {
 
 /* Finds out what there is, and makes the base; removes the bases of launchers that are dead. */
 void cgroup_base_open(cgroup_base_t *base);
+/* The same by what mountinfo and cgroup of /proc/self say. */
+void cgroup_base_find(cgroup_base_t *base, const char *mounts, const char *groups);
 /* The group of one sandbox: makes it, and removes it when nothing runs in it any more (0 or -errno:
  * -EBUSY when something does). */
 int cgroup_make(const cgroup_base_t *base, const char *id);

@@ -209,15 +209,18 @@ static char *read_all(const char *path) {
     return text;
 }
 
-void cgroup_base_open(cgroup_base_t *base) {
+void cgroup_base_find(cgroup_base_t *base, const char *mounts, const char *groups) {
+    char own[PATH_MAX];
     memset(base, 0, sizeof *base);
-    char own[PATH_MAX], *mounts = read_all("/proc/self/mountinfo");
-    char *groups = read_all("/proc/self/cgroup");
-    if (mounts != NULL && groups != NULL) {
-        if (find_own(mounts, groups, NULL, own)) make_unified(base, own);
-        for (int kind = CGROUP_MEMORY; kind < CGROUP_KINDS; kind++)
-            if (find_own(mounts, groups, controllers[kind], own)) make_below(own, base->path[kind]);
-    }
+    if (find_own(mounts, groups, NULL, own)) make_unified(base, own);
+    for (int kind = CGROUP_MEMORY; kind < CGROUP_KINDS; kind++)
+        if (find_own(mounts, groups, controllers[kind], own)) make_below(own, base->path[kind]);
+}
+
+void cgroup_base_open(cgroup_base_t *base) {
+    char *mounts = read_all("/proc/self/mountinfo"), *groups = read_all("/proc/self/cgroup");
+    memset(base, 0, sizeof *base);
+    if (mounts != NULL && groups != NULL) cgroup_base_find(base, mounts, groups);
     free(mounts);
     free(groups);
 }
