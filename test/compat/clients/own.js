@@ -25,8 +25,8 @@ function ownClient(native, { options }) {
     kindOf: ownKind,
 
     // ---- sandboxes
-    async create({ template, timeoutS, env, internet, autoPause, metadata } = {}) {
-      const given = { ...options, env, metadata, autoPause, allowInternetAccess: internet };
+    async create({ template, timeoutS, internet, ...same } = {}) {
+      const given = { ...options, ...same, allowInternetAccess: internet };
       const args = ['compat', template, timeoutS, undefined, undefined, given];
       return boxOf(await native.createE2bSandbox(...args));
     },

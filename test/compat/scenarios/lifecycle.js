@@ -209,4 +209,28 @@ module.exports = [
       'e2b-old': { expected: 'SandboxError: 503: Service Unavailable', why: 'no class for it yet' },
     },
   },
+  {
+    op: 'errors.request-timeout',
+    name: 'a far end that does not answer is given up',
+    modes: ['url'],
+    async run(client, t) {
+      t.faults.add({ op: 'create', n: 1, action: 'stall' });
+      return t.failure(client.create({ requestTimeoutMs: 200 }));
+    },
+    expected: 'timeout',
+  },
+  {
+    op: 'errors.cancelled',
+    name: 'a call is given up by its signal',
+    modes: ['url'],
+    async run(client, t) {
+      t.faults.add({ op: 'create', n: 1, action: 'stall' });
+      const controller = new AbortController();
+      const failure = t.failure(client.create({ signal: controller.signal }));
+      await t.waitFor(() => t.faults.hits.length === 1);
+      controller.abort();
+      return failure;
+    },
+    expected: 'cancelled',
+  },
 ];
