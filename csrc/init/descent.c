@@ -85,7 +85,7 @@ static int add_unsure(search_t *search, const descendant_t *one) {
 
 /* false: it is gone, or has ended. */
 static bool read_process(pid_t pid, descendant_t *one) {
-    char path[48], text[1024], state;
+    char path[48], text[1024];
     long long user, system, resident;
     snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
     if (text_read(AT_FDCWD, path, text, sizeof text) <= 0) return false;
@@ -96,11 +96,11 @@ static bool read_process(pid_t pid, descendant_t *one) {
         sscanf(at + 1,
                " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lld %lld %*d %*d %*d %*d %*d %*d %llu "
                "%*u %lld",
-               &state, &one->parent, &user, &system, &one->start, &resident) != 6)
+               &one->state, &one->parent, &user, &system, &one->start, &resident) != 6)
         return false;
     one->cpu_ticks = user + system;
     one->memory = resident * sysconf(_SC_PAGESIZE);
-    return state != 'Z' && state != 'X';
+    return one->state != 'Z' && one->state != 'X';
 }
 
 static int meet(search_t *search, const descendant_t *one) {
@@ -127,8 +127,23 @@ static int meet_unsure(search_t *search) {
     return code;
 }
 
+/* Whoever has no child has no descendant, if orphans come to him. True where that cannot be known
+ * at once. */
+static bool has_any(const descent_t *descent) {
+    siginfo_t info;
+    if (descent->ancestor != getpid()) return true;
+    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 && errno == ECHILD) return false;
+    FILE *children = fopen("/proc/thread-self/children", "re");
+    bool any = children == NULL;
+    for (int pid; !any && fscanf(children, "%d", &pid) == 1;)
+        any = descent->leave == NULL || !descent->leave(descent, pid);
+    if (children != NULL) fclose(children);
+    return any;
+}
+
 int descent_walk(descent_t *descent) {
     search_t search = {.descent = descent};
+    if (!has_any(descent)) return 0;
     DIR *list = opendir("/proc");
     if (list == NULL) return -errno;
     int code = add_member(&search, descent->ancestor);
@@ -176,23 +191,9 @@ static void reap(const descent_t *descent) {
     }
 }
 
-/* Orphans are the ancestor's own children. True where that cannot be known at once. */
-static bool has_any(const descent_t *descent) {
-    siginfo_t info;
-    if (descent->ancestor != getpid()) return true;
-    if (waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) < 0 && errno == ECHILD) return false;
-    FILE *children = fopen("/proc/thread-self/children", "re");
-    bool any = children == NULL;
-    for (int pid; !any && fscanf(children, "%d", &pid) == 1;)
-        any = descent->leave == NULL || !descent->leave(descent, pid);
-    if (children != NULL) fclose(children);
-    return any;
-}
-
 unsigned descent_kill(descent_t *descent, int64_t most_ms) {
     int64_t end = loop_now_ms() + most_ms;
     unsigned left;
-    if (!has_any(descent)) return 0;
     descent->with = &left;
     for (;;) {
         left = 0;

@@ -14,6 +14,7 @@ typedef struct descendant {
     pid_t pid, parent;
     int64_t cpu_ticks, memory; /* memory: what is resident, in bytes */
     unsigned long long start;  /* with the pid: this process and no other */
+    char state;                /* as /proc has it: 'R', 'S', 'T' ... */
 } descendant_t;
 
 typedef struct descent {
