@@ -12,8 +12,7 @@ const { checkEveryExchange } = require('./spec');
 // Each start of the tool takes a good part of a second, and much more on a machine that is busy.
 jest.setTimeout(60_000);
 
-const isolation = process.env.E2B_COMPAT_ISOLATION || 'auto';
-const far = withBackend({ isolation });
+const far = withBackend();
 let cli;
 
 beforeEach(() => {
@@ -158,7 +157,7 @@ test('a wrong key is told', async () => {
 checkEveryExchange(far);
 
 describe('in domain mode', () => {
-  const byDomain = withBackend({ isolation, domain: 'e2b.localhost' });
+  const byDomain = withBackend({ domain: 'e2b.localhost' });
 
   test('the tool works by the domain alone', async () => {
     const preload = path.join(__dirname, '../local/children/loopback-names.js');

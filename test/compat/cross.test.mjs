@@ -7,8 +7,7 @@ import own from './clients/own.js';
 import helpers from '../helpers/backend.js';
 import spec from './spec/index.js';
 
-const isolation = process.env.E2B_COMPAT_ISOLATION || 'auto';
-const far = helpers.withBackend({ isolation });
+const far = helpers.withBackend();
 const make = {
   e2b: (options) => clients.officialClient(sdk, { name: 'e2b', options }),
   'e2b-old': (options) => clients.officialClient(oldSdk, { name: 'e2b-old', options }),

@@ -11,8 +11,7 @@ const LOOPBACK_NAMES = path.join(__dirname, '../local/children/loopback-names.js
 
 /** @param {string} name  of a client: e2b, e2b-old, own */
 function testInDomainMode(name) {
-  const isolation = process.env.E2B_COMPAT_ISOLATION || 'auto';
-  const settings = { isolation, domain: 'e2b.localhost', limits: { maxSandboxes: 100 } };
+  const settings = { domain: 'e2b.localhost', limits: { maxSandboxes: 100 } };
   const far = withBackend(settings, { resetEach: false });
 
   testPlayed(name, 'domain', () => ({

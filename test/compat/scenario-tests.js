@@ -7,8 +7,6 @@ const { expectedOf, scenariosOf } = require('./scenarios');
 const { play } = require('./scenarios/play');
 const { checkEveryExchange } = require('./spec');
 
-const ISOLATION = process.env.E2B_COMPAT_ISOLATION || 'auto';
-
 /**
  * @param {(options: object) => object} makeClient  of a connection; called before the backend is up
  *   too, with none, to know what the client lacks
@@ -16,7 +14,7 @@ const ISOLATION = process.env.E2B_COMPAT_ISOLATION || 'auto';
  * @returns {{ backend: object, client: object }} `far` of `withBackend`
  */
 function testScenarios(makeClient, { only = () => true } = {}) {
-  const far = withBackend({ isolation: ISOLATION, limits: { maxSandboxes: 50 } });
+  const far = withBackend({ limits: { maxSandboxes: 50 } });
   const described = makeClient({});
   for (const scenario of scenariosOf(described, 'url').filter(only)) {
     const title = `${scenario.op}: ${scenario.name}`;

@@ -3,6 +3,7 @@
 
 const WHO = { authorName: 'Ann', authorEmail: 'ann@example.com' };
 const needs = ['git'];
+const modes = ['url']; // they are commands, which both modes have; git itself takes its time
 
 /** A repository with one commit on `main`. */
 async function repository(t, path = 'repo') {
@@ -20,6 +21,7 @@ module.exports = [
     op: 'git.commit',
     name: 'init, add, commit and status',
     needs,
+    modes,
     async run(client, t) {
       const { git, files } = await repository(t);
       const clean = (await git.status('repo')).isClean;
@@ -38,6 +40,7 @@ module.exports = [
     op: 'git.branches',
     name: 'branches are made, taken and deleted',
     needs,
+    modes,
     async run(client, t) {
       const { git } = await repository(t);
       await git.createBranch('repo', 'topic');
@@ -53,6 +56,7 @@ module.exports = [
     op: 'git.reset',
     name: 'reset and restore take changes back',
     needs,
+    modes,
     async run(client, t) {
       const { git, files } = await repository(t);
       await files.write('repo/a.txt', 'two\n');
@@ -68,6 +72,7 @@ module.exports = [
     op: 'git.remote',
     name: 'clone, push and pull between repositories of the sandbox',
     needs,
+    modes,
     async run(client, t) {
       const { git, files, commands } = await repository(t);
       await git.init('hub.git', { bare: true, initialBranch: 'main' });
@@ -89,6 +94,7 @@ module.exports = [
     op: 'git.config',
     name: 'settings are kept, and who commits',
     needs,
+    modes,
     async run(client, t) {
       const { git } = await repository(t);
       await git.setConfig('pull.rebase', 'true', { scope: 'local', path: 'repo' });
