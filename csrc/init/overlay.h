@@ -7,8 +7,8 @@
 
 #include "mounts.h"
 
-#define MAX_LOWERS 150 /* each is some 20 characters of the 4096 that a mount's options may have   \
-                        */
+/* Each is some 20 characters of the 4096 that a mount's options may have. */
+#define MAX_LOWERS 150
 
 /* What lies under it, the top first; descriptors. Zeroed: none. */
 typedef struct lowers {
