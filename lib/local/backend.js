@@ -2,7 +2,6 @@
 'use strict';
 
 const { randomBytes } = require('node:crypto');
-const path = require('node:path');
 const { ControlPlane } = require('./control-plane');
 const { Faults } = require('./faults');
 const { chooseIsolation } = require('./isolation');
@@ -145,7 +144,7 @@ class LocalBackend {
       startedAt: new Date(sandbox.startedAt).toISOString(),
       endAt: new Date(sandbox.endAt).toISOString(),
       metadata: { ...sandbox.metadata },
-      home: path.join(sandbox.upper, 'home/user'),
+      home: sandbox.homeOnHost,
       processes: sandbox.processes.describe(),
     }));
   }

@@ -16,7 +16,7 @@ const VARIABLE = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const COPY_SCRIPT = `set -e
 staged=$(mktemp -d)
 trap 'rm -rf "$staged"' EXIT
-tar -x $COPY_TAR -f - -C "$staged"
+tar -x --no-same-owner $COPY_TAR -f - -C "$staged"
 cd "$staged"
 shopt -s nullglob dotglob
 IFS=

@@ -92,6 +92,12 @@ class Sandbox {
     return path.join(this.directory, 'upper');
   }
 
+  /** Where what is written to `/home/user` lies; made of parts, the top has a place of its own. */
+  get homeOnHost() {
+    const top = path.join(this.upper, '.root');
+    return path.join(fs.existsSync(top) ? top : this.upper, 'home/user');
+  }
+
   /** @returns {boolean} whether it has a pid 1 that can be called */
   get alive() {
     return this.#init !== null;
