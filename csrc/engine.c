@@ -145,6 +145,11 @@ int e2b_engine_socket(const e2b_engine_t *engine, int local_port, int remote_por
     return -1;
 }
 
+void e2b_engine_shut(e2b_engine_t *engine, int local_port, int remote_port) {
+    int fd = e2b_engine_socket(engine, local_port, remote_port);
+    if (fd >= 0) e2b_socket_shut(fd);
+}
+
 void e2b_engine_shut_void(e2b_engine_t *engine, int local_port, int remote_port) {
     int fd = e2b_engine_socket(engine, local_port, remote_port);
     if (fd >= 0 && e2b_socket_silent_ms(fd) >= VOID_MS) e2b_socket_shut(fd);

@@ -70,6 +70,9 @@ bool e2b_engine_retries_refused(const e2b_engine_t *engine);
  * called. Fine when idle. Never from a curl callback. */
 void e2b_engine_stop(e2b_engine_t *engine, e2b_transfer_t *transfer);
 
+/* A connection of HTTP/2 on which nobody can hear anything any more. Once the transfer has been
+ * stopped; whoever is on it besides hears of its end. */
+void e2b_engine_shut(e2b_engine_t *engine, int local_port, int remote_port);
 /* Nothing has come for a transfer in time, over HTTP/2. Once it has been stopped, its connection is
  * shut if nothing came for anybody, so that nobody else is sent into the void. */
 void e2b_engine_shut_void(e2b_engine_t *engine, int local_port, int remote_port);

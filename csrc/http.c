@@ -163,6 +163,12 @@ static bool start_again(e2b_http_t *http) {
     return e2b_http_start(http) == E2B_OK;
 }
 
+/* What broke is more than the one stream: libcurl 7.88 gives the connection to the next call all
+ * the same, when it was nghttp2 that could not go on. */
+static bool is_connection_broken(CURLcode code) {
+    return code == CURLE_RECV_ERROR || code == CURLE_HTTP2;
+}
+
 static void transfer_done(e2b_transfer_t *transfer, CURLcode code) {
     e2b_http_t *http = (e2b_http_t *)transfer; /* its first member */
     e2b_engine_timer_clear(http->engine, &http->deadline);
@@ -178,6 +184,9 @@ static void transfer_done(e2b_transfer_t *transfer, CURLcode code) {
     http->sent = e2b_http_was_sent(http);
     e2b_http_classify(http, code);
     e2b_engine_stop(http->engine, &http->transfer);
+    if (http->http2 && is_connection_broken(code)) {
+        e2b_engine_shut(http->engine, http->transfer.local_port, http->transfer.remote_port);
+    }
     http->on_done(http);
 }
 
