@@ -10,7 +10,8 @@
 
 #include "far_end.h"
 
-#define MAX_CONNECTIONS 1024
+#define MAX_CONNECTIONS                                                                            \
+    4096 /* as requests: a loop over failing allocations makes one or two each time */
 
 typedef enum part_kind { SEND, GATE, BODY, CLOSE, RESET, STALL } part_kind_t;
 
