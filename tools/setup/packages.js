@@ -8,7 +8,7 @@ const fs = require('node:fs');
 const path = require('node:path');
 
 const { npmCli, npmEnv } = require('./node-tools');
-const { ROOT, runStep, say } = require('./run-step');
+const { ROOT, SetupError, runStep, say } = require('./run-step');
 
 function readJson(file) {
   try {
@@ -49,11 +49,22 @@ function isReady({ dev }) {
   return missingPackages({ dev }).length === 0;
 }
 
+/** `npm ci` empties node_modules first: through a link it would be somebody else's. */
+function refuseLink(root = ROOT) {
+  const stat = fs.lstatSync(path.join(root, 'node_modules'), { throwIfNoEntry: false });
+  if (!stat?.isSymbolicLink()) return;
+  throw new SetupError(
+    'node_modules is a link to packages that are not those of package-lock.json; install them there, ' +
+      'or remove the link: npm ci would empty what it leads to',
+  );
+}
+
 function make({ dev }) {
+  refuseLink();
   say(dev ? 'installing the locked npm packages' : 'installing the run-time npm packages');
   const which = dev ? ['--include=dev'] : ['--omit=dev'];
   const args = ['ci', ...which, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
   runStep('npm-ci', process.execPath, [npmCli(), ...args], { env: npmEnv() });
 }
 
-module.exports = { isReady, make, missingPackages };
+module.exports = { isReady, make, missingPackages, refuseLink };

@@ -8,7 +8,7 @@ const path = require('node:path');
 const { checkNode } = require('../../../tools/setup');
 const { takeLock, withLock } = require('../../../tools/setup/lock');
 const { nodeDir, nodeGypCli, npmCli, which } = require('../../../tools/setup/node-tools');
-const { missingPackages } = require('../../../tools/setup/packages');
+const { missingPackages, refuseLink } = require('../../../tools/setup/packages');
 const { State } = require('../../../tools/setup/state');
 const { settle } = require('../../../tools/stages');
 
@@ -38,6 +38,13 @@ test('an npm_execpath that is another package manager is not taken for npm', () 
   expect(npmCli({ PATH: process.env.PATH, npm_execpath: '/opt/yarn/bin/yarn.js' })).toMatch(
     /npm-cli\.js$/,
   );
+});
+
+test('packages are not installed through a link, which would empty what it leads to', () => {
+  expect(() => refuseLink(folder)).not.toThrow();
+  fs.mkdirSync(path.join(folder, 'theirs'));
+  fs.symlinkSync('theirs', path.join(folder, 'node_modules'));
+  expect(() => refuseLink(folder)).toThrow(/node_modules is a link/);
 });
 
 test('which finds executable files only, in the order of PATH', () => {
