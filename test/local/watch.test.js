@@ -54,7 +54,9 @@ test('what happens below is told only when asked for, with names relative to the
 
 test('entries come when asked for', async () => {
   const stream = await watch({ includeEntry: true });
-  await client.run(sandbox, 'cd w; echo 123 > a; rm a');
+  await client.run(sandbox, 'cd w; echo 123 > a');
+  await stream.until(() => told(stream).includes('a WRITE')); // what is gone again has no entry
+  await client.run(sandbox, 'rm w/a');
   await stream.until(() => told(stream).includes('a REMOVE'));
   const events = stream.messages.slice(1).map(({ filesystem }) => filesystem);
   const created = events.find(({ entry }) => entry);
