@@ -126,6 +126,14 @@ describe('the official client', () => {
     expect((await sandbox.runCode('kept')).text).toBe('1');
   });
 
+  test('code that writes broken frames of the interpreter breaks nothing', async () => {
+    const code =
+      'nonce = open("/proc/self/cmdline").read().split("\\0")[-2]\n' +
+      'for text in ("{broken", "null", "5"): print("\\x1e" + nonce + text)\n1';
+    expect((await sandbox.runCode(code)).text).toBe('1');
+    expect((await sandbox.runCode('2')).text).toBe('2');
+  });
+
   test('an interpreter that dies says so, and the next run has a fresh one', async () => {
     await sandbox.runCode('kept = 1');
     expect((await sandbox.runCode('import os; os._exit(1)')).error.name).toBe('KernelDied');

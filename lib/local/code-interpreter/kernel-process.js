@@ -68,7 +68,8 @@ class FrameReader {
       }
       const text = this.#rest.slice(this.#mark.length, newline);
       this.#rest = this.#rest.slice(newline + 1);
-      yield { frame: JSON.parse(text) };
+      const frame = parseFrame(text);
+      yield frame ? { frame } : { text: `${this.#mark}${text}\n` };
     }
   }
 
@@ -79,6 +80,16 @@ class FrameReader {
       if (this.#mark.startsWith(this.#rest.slice(at))) return at;
     }
     return this.#rest.length;
+  }
+}
+
+/** @returns {object|null} null: the code wrote something that only begins like a frame */
+function parseFrame(text) {
+  try {
+    const frame = JSON.parse(text);
+    return typeof frame?.type === 'string' ? frame : null;
+  } catch {
+    return null;
   }
 }
 
