@@ -3,8 +3,8 @@
  * the child executes (as with vfork), so what fails is known at once, by a report that both share.
  *
  * As a rule the child also shares all of pid 1's memory, and runs on a stack beside its: no page is
- * copied. So it must neither allocate nor change anything but itself and the report, and nobody
- * whose identity it takes on may look into it. Thread of pid 1.
+ * copied. So it must neither allocate nor change anything but itself, its child_t and the report,
+ * and nobody whose identity it takes on may look into it. Thread of pid 1.
  */
 #include "exec.h"
 
@@ -21,9 +21,11 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define PWD "PWD="
 #define STACK_BYTES (64u * 1024) /* a path, and libc's own frames, several times over */
 /* A sanitizer keeps books of each stack, in memory that would be shared as well. */
 #if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
@@ -42,7 +44,9 @@ struct exec_report {
 typedef struct child {
     const exec_plan_t *plan;
     struct exec_report *report;
-    char cwd[PATH_MAX]; /* as the kernel has it */
+    char cwd[PATH_MAX];               /* as the kernel has it */
+    char **pwd;                       /* the variable, or NULL: there is none to set */
+    char here[sizeof PWD + PATH_MAX]; /* what it becomes */
     gid_t groups[USERS_MAX_GROUPS];
     size_t group_count;
     uid_t own_uid; /* pid 1's */
@@ -88,18 +92,33 @@ static int take_stdio(const exec_plan_t *plan) {
     return plan->terminal && ioctl(0, TIOCSCTTY, 0) < 0 ? errno : 0;
 }
 
-static const char *path_of(char *const *env) {
-    for (; *env != NULL; env++)
-        if (strncmp(*env, "PATH=", 5) == 0) return *env + 5;
-    return DEFAULT_PATH;
+/* Of the variable whose name, with its '=', is given. NULL: there is none. */
+static char **variable(char **env, const char *name) {
+    while (*env != NULL && strncmp(*env, name, strlen(name)) != 0) env++;
+    return *env != NULL ? env : NULL;
+}
+
+/* As a shell does it: another name for the directory is left to whoever gave it. */
+static void set_pwd(child_t *child) {
+    struct stat said, here;
+    if (child->pwd == NULL) return;
+    const char *given = *child->pwd + strlen(PWD);
+    if (*given == '/' && stat(given, &said) == 0 && stat(".", &here) == 0 &&
+        said.st_dev == here.st_dev && said.st_ino == here.st_ino)
+        return;
+    if (getcwd(child->here + strlen(PWD), PATH_MAX) == NULL) return;
+    memcpy(child->here, PWD, strlen(PWD));
+    *child->pwd = child->here;
 }
 
 /* Returns with the errno that says most: of something that is there but cannot be executed, before
  * ENOENT. */
-static int execute(const exec_plan_t *plan) {
-    const char *name = plan->args[0], *at = path_of(plan->env);
+static int execute(char *const *args, char **env) {
+    char **path_variable = variable(env, "PATH=");
+    const char *name = args[0],
+               *at = path_variable ? *path_variable + strlen("PATH=") : DEFAULT_PATH;
     if (strchr(name, '/') != NULL) {
-        execve(name, plan->args, plan->env);
+        execve(name, args, env);
         return errno;
     }
     int error = ENOENT;
@@ -107,7 +126,7 @@ static int execute(const exec_plan_t *plan) {
         char path[PATH_MAX];
         size_t len = strcspn(at, ":");
         int whole = snprintf(path, sizeof path, "%.*s%s%s", (int)len, at, len > 0 ? "/" : "", name);
-        if (whole < PATH_MAX) execve(path, plan->args, plan->env);
+        if (whole < PATH_MAX) execve(path, args, env);
         if (whole < PATH_MAX && errno != ENOENT && errno != ENOTDIR) error = errno;
         more = at[len] == ':';
         at += len + 1;
@@ -116,7 +135,7 @@ static int execute(const exec_plan_t *plan) {
 }
 
 static int in_child(void *argument) {
-    const child_t *child = argument;
+    child_t *child = argument;
     const exec_plan_t *plan = child->plan;
     const sandbox_t *sandbox = plan->sandbox;
     sigset_t none;
@@ -130,7 +149,9 @@ static int in_child(void *argument) {
     if (chdir(child->cwd) < 0) give_up(child, errno, "chdir", plan->cwd);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
-    give_up(child, execute(plan), "exec", plan->args[0]);
+    set_pwd(child);
+    if (plan->bare != NULL) execute(plan->bare, plan->env);
+    give_up(child, execute(plan->args, plan->env), "exec", plan->args[0]);
 }
 
 /* ---- in pid 1 ---- */
@@ -146,6 +167,7 @@ int exec_start(const exec_plan_t *plan, struct exec_report *report, pid_t *pid,
         *failure = (exec_failure_t){"chdir", plan->cwd};
         return code;
     }
+    if (plan->bare != NULL) child.pwd = variable(plan->env, PWD);
     child.group_count = users_groups(sandbox, plan->user, child.groups);
     memset(report, 0, sizeof *report);
     uint64_t flags = CLONE_VFORK | (child.renamed ? 0 : SHARES_MEMORY);

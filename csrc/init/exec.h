@@ -14,8 +14,9 @@
 typedef struct exec_plan {
     sandbox_t *sandbox;
     char *const *args; /* the first is looked up in the PATH of env */
-    char *const *env;
-    const char *cwd; /* of the sandbox; absolute */
+    char *const *bare; /* NULL, or the end of args that is to be tried before all of it */
+    char **env;        /* with bare, its PWD is set */
+    const char *cwd;   /* of the sandbox; absolute */
     const user_t *user;
     int stdio[3];  /* none of them 0, 1 or 2 */
     bool terminal; /* they are a terminal, and it becomes the process's own */

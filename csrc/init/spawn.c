@@ -317,6 +317,8 @@ static void start(spawn_t *spawn, const spawn_order_t *order, const user_t *user
     }
     exec_plan_t plan = {.sandbox = sandbox,
                         .args = order->args,
+                        .bare = order->flags & WIRE_SPAWN_WRAPPED ? order->args + WIRE_WRAPPER_ARGS
+                                                                  : NULL,
                         .env = order->env,
                         .cwd = order->cwd,
                         .user = user,
@@ -349,7 +351,8 @@ static int read_order(spawn_order_t *order, const wire_frame_t *frame) {
     order->cols = wire_read_u32(&reader);
     order->rows = wire_read_u32(&reader);
     int code = wire_read_result(&reader);
-    return code == 0 && order->arg_count == 0 ? -EBADMSG : code;
+    size_t wrapper = order->flags & WIRE_SPAWN_WRAPPED ? WIRE_WRAPPER_ARGS : 0;
+    return code == 0 && order->arg_count <= wrapper ? -EBADMSG : code;
 }
 
 /* What stands in the way of a start, or NULL. */

@@ -1,5 +1,6 @@
-// What a StartRequest asks for, in the words of a sandbox's pid 1, and its refusals in envd's. Like
-// envd, everything is started through `/bin/sh -c 'exec "$@"'`: so what is missing exits 127.
+// What a StartRequest asks for, in the words of a sandbox's pid 1, and its refusals in envd's. As with
+// envd, everything is as if it were started through `/bin/sh -c 'exec "$@"'`: what is missing exits
+// 127 with that shell's words. Pid 1 leaves the shell out where no difference can be seen.
 'use strict';
 
 const { SANDBOX_PATH } = require('./base-layer');
@@ -25,7 +26,9 @@ async function parseStart(message, user, sandbox) {
   const home = await sandbox.users.homeOf(user);
   const spec = {
     args: [...SHELL, cmd, ...args],
-    env: {
+    wrapped: true,
+    env: passedOn({
+      PWD: '',
       PATH: SANDBOX_PATH,
       HOME: sandbox.processPath(home),
       USER: user,
@@ -33,7 +36,7 @@ async function parseStart(message, user, sandbox) {
       ...sandbox.ownVariables,
       ...sandbox.envVars,
       ...envs,
-    },
+    }),
     cwd: await sandbox.users.resolve(cwd ?? '', user),
     user,
     stdin: message.stdin !== false,
@@ -76,6 +79,13 @@ function checkVariables(envs) {
       throw invalid(`process.envs: '${name}' is not a valid variable`);
     }
   }
+}
+
+/** A shell like Debian's does not hand on what it cannot name. */
+function passedOn(variables) {
+  return Object.fromEntries(
+    Object.entries(variables).filter(([name]) => /^[A-Za-z_]\w*$/.test(name)),
+  );
 }
 
 function invalid(text) {

@@ -103,11 +103,17 @@ class SandboxInit {
    * @param {boolean} [spec.stdin]  false: /dev/null
    * @param {{ cols: number, rows: number }|null} [spec.pty]  a terminal in place of pipes
    * @param {boolean} [spec.inner]  of the backend's own
+   * @param {boolean} [spec.wrapped]  the first four of `args` are a shell that executes the others:
+   *   without it where that comes to the same; a PWD in `env` is then set
    * @returns {Promise<InitProcess>} running
    */
-  async spawn({ args, env, cwd, user, stdin = false, pty = null, inner = false }) {
+  async spawn({ args, env, cwd, user, ...options }) {
+    const { stdin = false, pty = null, inner = false, wrapped = false } = options;
     const flags =
-      (stdin ? SPAWN_FLAG.STDIN : 0) | (pty ? SPAWN_FLAG.PTY : 0) | (inner ? SPAWN_FLAG.INNER : 0);
+      (stdin ? SPAWN_FLAG.STDIN : 0) |
+      (pty ? SPAWN_FLAG.PTY : 0) |
+      (inner ? SPAWN_FLAG.INNER : 0) |
+      (wrapped ? SPAWN_FLAG.WRAPPED : 0);
     const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
     const fill = (frame) => {
       frame.list(args).list(variables).text(cwd).text(user).u32(flags);

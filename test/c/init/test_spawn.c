@@ -150,6 +150,48 @@ TEST("the PATH is the program's own: its order, its gaps, and what cannot be exe
     finish();
 }
 
+static void run_wrapped(const char *const *args, const char *const *env) {
+    memset(&told, 0, sizeof told);
+    program_spawn(&pid1.far, 1, &(order_t){.args = args, .env = env, .flags = WIRE_SPAWN_WRAPPED});
+    program_listen(&pid1.far, 1, &told);
+}
+
+#define WRAPPER "sh", "-c", "echo wrapper; exec \"$@\"", "sh"
+
+TEST("the shell around a program is left out, but for its PWD, and speaks when that cannot start") {
+    begin();
+    char home[160], link[200], same[220];
+    snprintf(home, sizeof home, "PWD=%s/upper/home/user", pid1.directory);
+    snprintf(link, sizeof link, "%s/here", pid1.directory);
+    snprintf(same, sizeof same, "PWD=%s", link);
+    CHECK_INT(symlink(home + strlen("PWD="), link), 0);
+    static const char *const wrapped[] = {WRAPPER, "printenv", "PWD", NULL},
+                             *const missing[] = {WRAPPER, "no-such-program", NULL},
+                             *const directory[] = {WRAPPER, "/usr", NULL},
+                             *const nothing[] = {WRAPPER, NULL};
+    const char *const here[] = {PROGRAM_PATH, "PWD=", NULL},
+                      *const wrong[] = {PROGRAM_PATH, "PWD=/usr", NULL},
+                      *const other_name[] = {PROGRAM_PATH, same, NULL},
+                      *const none[] = {PROGRAM_PATH, NULL};
+    const char *const *const environments[] = {here, wrong, other_name, none};
+    const char *const pwds[] = {home, home, same, "PWD="};
+    for (size_t i = 0; i < sizeof pwds / sizeof *pwds; i++) {
+        run_wrapped(wrapped, environments[i]);
+        told.text[1][strcspn(told.text[1], "\n")] = '\0';
+        CHECK_STR(told.text[1], pwds[i] + strlen("PWD="));
+    }
+    run_wrapped(missing, here);
+    CHECK_STR(told.text[1], "wrapper\n");
+    CHECK(strstr(told.text[2], "no-such-program: not found") != NULL);
+    CHECK_INT(told.status, 127);
+    run_wrapped(directory, here);
+    CHECK_STR(told.text[1], "wrapper\n");
+    CHECK_INT(told.status, 126);
+    CHECK_INT(spawn_error(&(order_t){.args = nothing, .flags = WIRE_SPAWN_WRAPPED}), EBADMSG);
+    CHECK_INT(unlink(link), 0);
+    finish();
+}
+
 TEST("a signal goes to the one process, and is told") {
     begin();
     program_shell(&pid1.far, 1, 0, "sleep 1000 & echo $!; wait");

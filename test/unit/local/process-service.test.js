@@ -98,6 +98,21 @@ test('a command that is not there exits 127, one that cannot be run exits 126', 
   expect(directory.exit.exitCode).toBe(126);
 });
 
+test('a program finds what it would after `sh -c exec`, and a script without a first line runs', async () => {
+  const options = { cmd: '/bin/bash', args: ['-c', 'tr "\\0" "\\n" < /proc/$$/environ'] };
+  const { stdout } = await start({
+    ...options,
+    cwd: '/usr',
+    envs: { 'not.a-name': '1', is_1: '2' },
+  });
+  const variables = stdout.split('\n');
+  expect(variables).toEqual(expect.arrayContaining(['PWD=/usr', 'is_1=2']));
+  expect(stdout).not.toContain('not.a-name');
+  await client.run(sandbox, 'echo "echo from-\\$1" > script; chmod +x script');
+  const home = (await client.run(sandbox, 'echo $HOME')).stdout.trim();
+  expect((await start({ cmd: `${home}/script`, args: ['there'] })).stdout).toBe('from-there\n');
+});
+
 test('output that is reopened through /dev arrives: stdout and stderr are pipes', async () => {
   const answer = await client.run(sandbox, 'echo a >/dev/stdout; echo b >/dev/stderr');
   expect([answer.stdout, answer.stderr]).toEqual(['a\n', 'b\n']);
