@@ -49,6 +49,11 @@ const KEYS = {
   data: { initial: undefined, check: checkData, hidden: true },
 };
 
+/** Not options of users: what stands in for the native functions and for this process, in the
+ * simulation. Symbols, so that no spelling mistake can meet them. */
+const NATIVE = Symbol.for('e2b-swarm.native');
+const IDENTITY = Symbol.for('e2b-swarm.identity');
+
 /** Where the far end is and how to get in: handed to every native call, never shown. */
 const CONNECTION_KEYS = {
   apiKey: checkKey,
@@ -98,6 +103,9 @@ class ManagerConfig {
     const known = [...Object.keys(KEYS), 'clock'];
     const { clock, ...rest } = checkOptions(given, known, 'SandboxManager');
     this.clock = createClock(clock);
+    /** Stand-ins, or null: the native functions, and { self(), isAlive(facts) }. */
+    this.native = given?.[NATIVE] ?? null;
+    this.identity = given?.[IDENTITY] ?? null;
     for (const [name, { initial, check }] of Object.entries(KEYS)) {
       this.#values[name] = rest[name] === undefined ? initial : check(rest[name], name);
     }

@@ -38,7 +38,7 @@ class FleetCore {
 
   /** The native functions; loaded at the first use, so that `require` stays light. */
   get native() {
-    this.#native ??= require('../native');
+    this.#native ??= this.config.native ?? require('../native');
     return this.#native;
   }
 
