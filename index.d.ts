@@ -47,7 +47,35 @@ export interface CreateSandboxOptions extends ConnectionOptions {
   metadata?: Record<string, string>;
   /** Pause it at the end of its life, instead of ending it. */
   autoPause?: boolean;
+  /** Of that pause: false keeps its files alone. Only with `autoPause`. Default: true. */
+  autoPauseMemory?: boolean;
+  /** Traffic wakes it when it is paused; not with `autoPauseMemory: false`. */
+  autoResume?: boolean;
+  /** False is the same as `network.denyOut` of '0.0.0.0/0'. */
   allowInternetAccess?: boolean;
+  /** Rejects with BAD_REQUEST or PERMISSION_DENIED for what the far end does not enforce. */
+  network?: CreateSandboxNetwork;
+}
+
+/** What a sandbox may reach. */
+export interface SandboxEgress {
+  /** Addresses, networks, domains. */
+  allowOut?: string[];
+  /** Addresses, networks. What is allowed goes before what is not. */
+  denyOut?: string[];
+  /** By host: headers that are added on the way out. */
+  rules?: Record<string, { transform?: { headers?: Record<string, string> } }[]>;
+  /** A SOCKS5 proxy of yours. */
+  egressProxy?: { address: string; username?: string; password?: string } | null;
+}
+
+export interface CreateSandboxNetwork extends SandboxEgress {
+  /** False: its ports want the result's `trafficAccessToken`. Default true. */
+  allowPublicTraffic?: boolean;
+  /** The `Host` that its programs see; `${PORT}` stands for the port. */
+  maskRequestHost?: string;
+  /** Ports whose programs speak TLS themselves. */
+  httpsPorts?: number[];
 }
 
 /** Of whatever has output. A callback that returns a promise holds back the stream until then. */
@@ -127,6 +155,11 @@ export interface E2bSandbox {
   cpuCount: null;
   memoryMb: null;
   metadata: Record<string, string>;
+  /**
+   * What a request to its ports has to carry as `e2b-traffic-access-token`; null when they are open.
+   * Hidden: no listing of the fields and no JSON has it. Calls of this process carry it by themselves.
+   */
+  readonly trafficAccessToken: string | null;
 }
 
 export interface SandboxStatus {
@@ -221,6 +254,16 @@ export function setE2bSandboxTimeout(
   options?: ConnectionOptions,
 ): Promise<{ sandboxId: string; endsAt: string }>;
 
+export interface ConnectedSandbox {
+  sandboxId: string;
+  template: string | null;
+  status: 'running';
+  resumed: boolean;
+  url: string;
+  /** Hidden, as of an E2bSandbox. */
+  readonly trafficAccessToken: string | null;
+}
+
 /**
  * Makes sure that it runs: resumes it when it was paused. The life of one that runs is only ever
  * prolonged, by `timeout` seconds from now (default: the far end's).
@@ -228,13 +271,7 @@ export function setE2bSandboxTimeout(
 export function connectE2bSandbox(
   sandboxId: string,
   options?: ConnectionOptions & { timeout?: number },
-): Promise<{
-  sandboxId: string;
-  template: string | null;
-  status: 'running';
-  resumed: boolean;
-  url: string;
-}>;
+): Promise<ConnectedSandbox>;
 
 /**
  * Pauses a sandbox: it costs no computing any more, and lives until somebody resumes or ends it.
@@ -249,13 +286,7 @@ export function pauseE2bSandbox(
 export function resumeE2bSandbox(
   sandboxId: string,
   options?: ConnectionOptions & { timeout?: number },
-): Promise<{
-  sandboxId: string;
-  template: string | null;
-  status: 'running';
-  resumed: boolean;
-  url: string;
-}>;
+): Promise<ConnectedSandbox>;
 
 /**
  * Copies a running sandbox, files and all. `count` 1 to 100, default 1; `timeout` is the copies' life
@@ -266,13 +297,8 @@ export function forkE2bSandbox(
   options?: ConnectionOptions & { count?: number; timeout?: number },
 ): Promise<{ sandboxIds: string[]; errors: { code: number | null; message: string }[] }>;
 
-export interface SandboxNetwork {
+export interface SandboxNetwork extends SandboxEgress {
   allowInternetAccess?: boolean;
-  /** Addresses, networks, domains. */
-  allowOut?: string[];
-  denyOut?: string[];
-  rules?: Record<string, unknown>;
-  egressProxy?: { address: string; username?: string; password?: string } | null;
 }
 
 /** Replaces the rules for what a sandbox may reach; what is left out is cleared. */

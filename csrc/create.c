@@ -86,6 +86,25 @@ static bool add_pairs(cJSON *object, const char *key, e2b_strings_t pairs) {
     return map != NULL;
 }
 
+/* Nothing when it was not given. */
+static bool add_choice(cJSON *object, const char *key, int choice) {
+    return choice < 0 || cJSON_AddBoolToObject(object, key, choice > 0) != NULL;
+}
+
+/* Takes the network, which may be NULL. */
+static bool add_network(cJSON *body, cJSON *network) {
+    if (!network || cJSON_AddItemToObject(body, "network", network)) return true;
+    e2b_json_wipe_delete(network);
+    return false;
+}
+
+static int parse_network(const char *text, cJSON **out, e2b_err_t *err) {
+    *out = text ? e2b_json_parse(text, strlen(text)) : NULL;
+    if (!text || cJSON_IsObject(*out)) return E2B_OK;
+    e2b_json_wipe_delete(*out);
+    return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT, "network must be a JSON object");
+}
+
 static int check_create(const e2b_create_args_t *args, e2b_err_t *err) {
     if (!args->name || strspn(args->name, " \t\r\n") == strlen(args->name)) {
         return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT,
@@ -107,7 +126,8 @@ static int check_create(const e2b_create_args_t *args, e2b_err_t *err) {
     return e2b_op_check_timeout("timeout", args->timeout_s, err);
 }
 
-static int build_create(e2b_buf_t *out, const e2b_create_args_t *args) {
+/* Takes the network. */
+static int build_create(e2b_buf_t *out, const e2b_create_args_t *args, cJSON *network) {
     cJSON *body = cJSON_CreateObject();
     bool fine = cJSON_AddStringToObject(body, "templateID",
                                         args->template_id ? args->template_id : "base") &&
@@ -118,12 +138,14 @@ static int build_create(e2b_buf_t *out, const e2b_create_args_t *args) {
         fine = cJSON_AddStringToObject(metadata, args->metadata.items[i],
                                        args->metadata.items[i + 1]) != NULL;
     }
-    fine = fine && add_pairs(body, "envVars", args->env);
-    if (fine && args->auto_pause >= 0) {
-        fine = cJSON_AddBoolToObject(body, "autoPause", args->auto_pause > 0) != NULL;
-    }
-    if (fine && args->allow_internet >= 0) {
-        fine = cJSON_AddBoolToObject(body, "allow_internet_access", args->allow_internet > 0);
+    fine = fine && add_pairs(body, "envVars", args->env) &&
+           add_choice(body, "autoPause", args->auto_pause) &&
+           add_choice(body, "autoPauseMemory", args->auto_pause_memory) &&
+           add_choice(body, "allow_internet_access", args->allow_internet);
+    fine = add_network(body, network) && fine;
+    if (fine && args->auto_resume >= 0) {
+        fine =
+            add_choice(cJSON_AddObjectToObject(body, "autoResume"), "enabled", args->auto_resume);
     }
     int code = fine ? e2b_json_print(out, body) : E2B_ERR_OUT_OF_MEMORY;
     e2b_json_wipe_delete(body);
@@ -135,14 +157,19 @@ int e2b_op_create(const e2b_call_t *call, const e2b_create_args_t *args, e2b_op_
     *out = NULL;
     int code = check_create(args, err);
     if (code != E2B_OK) return code;
+    cJSON *network;
+    if (parse_network(args->network, &network, err) != E2B_OK) return err->code;
     e2b_op_t *op = e2b_op_new(sizeof(create_op_t), &create_class, call, NULL, err);
-    if (!op) return err->code;
+    if (!op) {
+        e2b_json_wipe_delete(network);
+        return err->code;
+    }
     create_op_t *self = (create_op_t *)op;
     e2b_buf_init_secret(&self->payload, E2B_MAX_UNARY_BODY);
-    code = build_create(&self->payload, args);
+    code = build_create(&self->payload, args, network);
     if (code != E2B_OK) {
         e2b_op_free(op);
-        return e2b_op_refuse(code, "metadata and env", err);
+        return e2b_op_refuse(code, "metadata, env and network", err);
     }
     *out = op;
     return E2B_OK;

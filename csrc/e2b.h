@@ -273,8 +273,11 @@ typedef struct e2b_create_args {
     double cpu_count;        /* 0: not given; else a whole number >= 1: checked, not sent */
     e2b_strings_t metadata;  /* pairs */
     e2b_strings_t env;       /* pairs */
-    int auto_pause;          /* -1: not given */
-    int allow_internet;      /* -1: not given */
+    int auto_pause;          /* -1: not given, as the next three */
+    int auto_pause_memory;   /* */
+    int auto_resume;         /* */
+    int allow_internet;      /* */
+    const char *network;     /* a JSON object, as it is sent; NULL: not given */
 } e2b_create_args_t;
 int e2b_op_create(const e2b_call_t *call, const e2b_create_args_t *args, e2b_op_t **out,
                   e2b_err_t *err);

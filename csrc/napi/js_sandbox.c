@@ -31,11 +31,14 @@ napi_value e2b_js_create(napi_env env, napi_callback_info info) {
             .metadata =
                 e2b_read_pairs(reader, e2b_read_field(reader, options, "metadata"), "metadata"),
             .env = e2b_read_pairs(reader, e2b_read_field(reader, options, "env"), "env"),
-            .auto_pause =
-                e2b_read_choice(reader, e2b_read_field(reader, options, "autoPause"), "autoPause"),
-            .allow_internet =
-                e2b_read_choice(reader, e2b_read_field(reader, options, "allowInternetAccess"),
-                                "allowInternetAccess"),
+#define CHOICE(name) e2b_read_choice(reader, e2b_read_field(reader, options, name), name)
+            .auto_pause = CHOICE("autoPause"),
+            .auto_pause_memory = CHOICE("autoPauseMemory"),
+            .auto_resume = CHOICE("autoResume"),
+            .allow_internet = CHOICE("allowInternetAccess"),
+#undef CHOICE
+            .network =
+                e2b_read_string(reader, e2b_read_field(reader, options, "network"), "network"),
         };
         if (e2b_request_ok(&request)) {
             e2b_op_create(&request.call, &args, &request.op, &request.err);

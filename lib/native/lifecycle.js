@@ -7,6 +7,7 @@ const { checkNumber, checkOptions, checkString, invalid, show } = require('../op
 const { flagOf } = require('./arguments');
 const { CONNECTION_KEYS } = require('./connection');
 const { answerOf, ask, attempt, checkSandboxId, onSandbox, query } = require('./direct');
+const { EGRESS_KEYS, egressOf } = require('./network');
 const { connectE2bSandbox } = require('./sandboxes');
 const shapes = require('./shapes');
 
@@ -16,7 +17,7 @@ const MAX_PAGES = 1_000;
 const PAUSE_KEYS = ['memory', ...CONNECTION_KEYS];
 const FORK_KEYS = ['count', 'timeout', ...CONNECTION_KEYS];
 const SNAPSHOT_LIST_KEYS = ['sandboxId', 'name', 'limit', ...CONNECTION_KEYS];
-const NETWORK_KEYS = ['allowInternetAccess', 'allowOut', 'denyOut', 'rules', 'egressProxy'];
+const NETWORK_KEYS = ['allowInternetAccess', ...EGRESS_KEYS];
 
 /**
  * Pauses a sandbox: it costs no computing any more, and lives until somebody resumes or ends it.
@@ -103,7 +104,7 @@ function setE2bSandboxNetwork(sandboxId, network, options) {
       throw invalid(`network must be an object, not ${show(network)}`);
     }
     const { allowInternetAccess, ...rules } = checkOptions(network, NETWORK_KEYS, 'network');
-    const body = { ...rules };
+    const body = egressOf(rules);
     if (allowInternetAccess != null) {
       body.allow_internet_access = flagOf(allowInternetAccess, 'network.allowInternetAccess');
     }

@@ -8,12 +8,16 @@ const { forget } = require('./activity');
 const { flagOf, pairs, userMetadata } = require('./arguments');
 const { Call } = require('./calls');
 const { CONNECTION_KEYS } = require('./connection');
+const { networkOf } = require('./network');
 const shapes = require('./shapes');
 
 /** Key of the options under which the manager hands over metadata that users may not set. */
 const kReserved = Symbol('e2b-swarm.reserved');
 
-const CREATE_KEYS = ['env', 'metadata', 'autoPause', 'allowInternetAccess', ...CONNECTION_KEYS];
+const CREATE_KEYS = [
+  ...['env', 'metadata', 'autoPause', 'autoPauseMemory', 'autoResume'],
+  ...['allowInternetAccess', 'network', ...CONNECTION_KEYS],
+];
 const STATUS_KEYS = ['metrics', ...CONNECTION_KEYS];
 const TERMINATE_KEYS = ['graceMs', ...CONNECTION_KEYS];
 const LIST_KEYS = ['metadata', 'limit', ...CONNECTION_KEYS];
@@ -31,8 +35,12 @@ const MAX_PAGES = 1_000;
  * @param {number} [timeout] its life in seconds, above 0, up to 86,400; default 3,600
  * @param {number} [memoryMb] at least 128; checked, not sent: the template has the size
  * @param {number} [cpuCount] at least 1; checked, not sent
- * @param {object} [options] env, metadata, autoPause, allowInternetAccess, and the connection
- * @returns {Promise<object>} E2bSandbox
+ * @param {object} [options] env, metadata; autoPause (at its end it is paused, not ended),
+ *   autoPauseMemory (false: that pause keeps its files alone), autoResume (traffic wakes it);
+ *   allowInternetAccess, network (allowOut, denyOut, rules, egressProxy, allowPublicTraffic,
+ *   maskRequestHost, httpsPorts), and the connection
+ * @returns {Promise<object>} E2bSandbox; rejects with BAD_REQUEST or PERMISSION_DENIED for rules that
+ *   the far end does not enforce
  */
 function createE2bSandbox(name, template = 'base', timeout = 3600, memoryMb, cpuCount, options) {
   try {
@@ -42,6 +50,7 @@ function createE2bSandbox(name, template = 'base', timeout = 3600, memoryMb, cpu
       metadata.push(shapes.PREFIX + key, value);
     }
     const env = pairs(given.env, 'env');
+    const network = networkOf(given.network);
     const asked = { name, template, timeout, metadata: { ...given.metadata } };
     const call = new Call(given, createE2bSandbox, null, (batch, at) =>
       shapes.createdSandbox(batch[at + 3], asked, call.connection, batch[at + 2]),
@@ -49,8 +58,10 @@ function createE2bSandbox(name, template = 'base', timeout = 3600, memoryMb, cpu
     const { record } = call;
     record.env = env;
     record.metadata = metadata;
-    record.autoPause = given.autoPause;
-    record.allowInternetAccess = given.allowInternetAccess;
+    for (const key of ['autoPause', 'autoPauseMemory', 'autoResume', 'allowInternetAccess']) {
+      record[key] = given[key];
+    }
+    record.network = network && JSON.stringify(network);
     return call.enter(
       call.begin().createE2bSandbox(name, template, timeout, memoryMb, cpuCount, record),
     );

@@ -144,7 +144,7 @@ function createdSandbox(body, asked, connection, httpStatus) {
   const answer = objectOf(body, 'a create', facts);
   const sandboxId = sandboxIdOf(answer, 'a create', facts);
   const bornMs = Date.now();
-  return {
+  const sandbox = {
     sandboxId,
     name: asked.name,
     template: asked.template,
@@ -156,19 +156,27 @@ function createdSandbox(body, asked, connection, httpStatus) {
     memoryMb: null,
     metadata: asked.metadata,
   };
+  return withTrafficToken(sandbox, answer);
+}
+
+/** What opens its ports where they are not for everybody. A secret: no listing of its fields has it. */
+function withTrafficToken(sandbox, { trafficAccessToken }) {
+  const value = textOr(trafficAccessToken);
+  return Object.defineProperty(sandbox, 'trafficAccessToken', { value, enumerable: false });
 }
 
 function connectedSandbox(body, connection, httpStatus) {
   const facts = { status: httpStatus };
   const answer = objectOf(body, 'a connect', facts);
   const sandboxId = sandboxIdOf(answer, 'a connect', facts);
-  return {
+  const sandbox = {
     sandboxId,
     template: textOr(answer.alias, textOr(answer.templateID)),
     status: 'running',
     resumed: httpStatus === 201,
     url: connection.urlOf(sandboxId, answer.domain),
   };
+  return withTrafficToken(sandbox, answer);
 }
 
 function sandboxIdOf({ sandboxID }, what, facts) {

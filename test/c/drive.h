@@ -162,8 +162,12 @@ static inline void drive_idle(drive_t *drive) {
     return op
 
 static inline e2b_op_t *drive_create(drive_t *drive) {
-    e2b_create_args_t args = {
-        .name = "fact", .timeout_s = 300, .auto_pause = -1, .allow_internet = -1};
+    e2b_create_args_t args = {.name = "fact",
+                              .timeout_s = 300,
+                              .auto_pause = -1,
+                              .auto_pause_memory = -1,
+                              .auto_resume = -1,
+                              .allow_internet = -1};
     DRIVE_OP(e2b_op_create(&drive->call, &args, &op, &err));
 }
 

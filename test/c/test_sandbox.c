@@ -27,7 +27,10 @@ TEST("create sends what was given and nothing else") {
                               .metadata = {metadata, 4},
                               .env = {env, 2},
                               .auto_pause = 1,
-                              .allow_internet = 0};
+                              .auto_pause_memory = -1,
+                              .auto_resume = 1,
+                              .allow_internet = 0,
+                              .network = "{\"denyOut\": [\"0.0.0.0/0\"]}"};
     far_reply(far_on(drive.far, V2), 201, NULL, MADE);
     e2b_op_t *op = NULL;
     CHECK_INT(e2b_op_create(&drive.call, &args, &op, NULL), E2B_OK);
@@ -38,7 +41,8 @@ TEST("create sends what was given and nothing else") {
     CHECK_STR(far_request(drive.far, 0)->body,
               "{\"templateID\":\"t\",\"timeout\":2,\"metadata\":{\"e2b-swarm.name\":\"n\",\"k\":"
               "\"v\",\"\\\"q\\\"\":\"\xc3\xa9\"},\"envVars\":{\"A\":\"1\"},\"autoPause\":true,"
-              "\"allow_internet_access\":false}");
+              "\"allow_internet_access\":false,\"network\":{\"denyOut\":[\"0.0.0.0/0\"]},"
+              "\"autoResume\":{\"enabled\":true}}");
     CHECK_STR(far_header(drive.far, far_request(drive.far, 0), "Content-Type"), "application/json");
     drive_end(&drive);
 }
@@ -115,6 +119,11 @@ TEST("bad input of create is refused by the name of its field") {
         check_refused(&drive,
                       (e2b_create_args_t){.name = "n", .timeout_s = 1, .cpu_count = cpus[i]},
                       "cpuCount");
+    const char *const networks[] = {"", "5", "[1]", "{"};
+    for (size_t i = 0; i < COUNT(networks); i++)
+        check_refused(&drive,
+                      (e2b_create_args_t){.name = "n", .timeout_s = 1, .network = networks[i]},
+                      "network");
     char *huge = malloc(17u * 1024 * 1024);
     CHECK(huge != NULL);
     memset(huge, 'a', 17u * 1024 * 1024 - 1);

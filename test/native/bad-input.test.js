@@ -34,6 +34,7 @@ async function expectRefused(start, words) {
 const withClient = (args) => [...args.slice(0, 5), { ...far.client, ...args[5] }];
 const create = (name, template, timeout, memoryMb, cpuCount, options) =>
   native.createE2bSandbox(...withClient([name, template, timeout, memoryMb, cpuCount, options]));
+const withOptions = (options) => ['a', 'base', 60, 512, 1, options];
 const execute = (id, command, args, timeout, capture, options) =>
   native.executeE2bProcess(...withClient([id, command, args, timeout, capture, options]));
 const agent = (type, symbols, params, options) =>
@@ -68,6 +69,27 @@ describe('createE2bSandbox', () => {
       /e2b-swarm\./,
     ],
     ['autoPause that is text', ['a', 'base', 60, 512, 1, { autoPause: 'yes' }], /autoPause/],
+    ['autoPauseMemory that is text', withOptions({ autoPauseMemory: 'no' }), /autoPauseMemory/],
+    ['autoResume that is a number', withOptions({ autoResume: 1 }), /autoResume/],
+    ['a network that is a list', withOptions({ network: [] }), /network/],
+    ['an address as text', withOptions({ network: { denyOut: '0.0.0.0/0' } }), /denyOut.*list/],
+    ['a domain that is none', withOptions({ network: { allowOut: [5] } }), /allowOut\[0\]/],
+    ['public as text', withOptions({ network: { allowPublicTraffic: 'no' } }), /PublicTraffic/],
+    ['a mask without text', withOptions({ network: { maskRequestHost: '' } }), /maskRequestHost/],
+    ['a port of 0', withOptions({ network: { httpsPorts: [0] } }), /httpsPorts\[0\].*1 to 65535/],
+    ['rules of no list', withOptions({ network: { rules: { a: {} } } }), /rules\.a must be a list/],
+    ['a rule of text', withOptions({ network: { rules: { a: ['b'] } } }), /rules\.a\[0\]/],
+    [
+      'a header that is a number',
+      withOptions({ network: { rules: { a: [{ transform: { headers: { B: 5 } } }] } } }),
+      /rules\.a\[0\]\.transform\.headers\.B/,
+    ],
+    ['a proxy without address', withOptions({ network: { egressProxy: {} } }), /address/],
+    [
+      'a password that is a number, which is not told',
+      withOptions({ network: { egressProxy: { address: 'a:1', password: 98765 } } }),
+      /^(?!.*98765).*password/,
+    ],
     ['a signal that is none', ['a', 'base', 60, 512, 1, { signal: {} }], /signal/],
     ['requestTimeoutMs 0', ['a', 'base', 60, 512, 1, { requestTimeoutMs: 0 }], /requestTimeoutMs/],
     ['an apiKey that is a number', ['a', 'base', 60, 512, 1, { apiKey: 5 }], /apiKey/],

@@ -33,12 +33,6 @@ const DIFFERENCES = {
       request.body.timeout ??= 3600;
     },
   ],
-  notInThisVersion: [
-    'network rules, auto-resume and the like are not among our options yet',
-    (request) => {
-      for (const key of ['network', 'autoResume', 'autoPauseMemory']) delete request.body[key];
-    },
-  ],
   pageSize: [
     'pages of 100 are asked for, which is also the default of the far end',
     (request) => {
@@ -95,8 +89,25 @@ const CASES = [
         env: { A: '1', B: 'x y' },
         allowInternetAccess: false,
         autoPause: true,
+        autoResume: true,
+        network: {
+          allowOut: ['8.8.8.8/32', 'example.com'],
+          denyOut: ['0.0.0.0/0'],
+          allowPublicTraffic: false,
+          maskRequestHost: 'localhost:${PORT}', // eslint-disable-line no-template-curly-in-string
+        },
       }),
-    ['name', 'notInThisVersion'],
+    ['name'],
+  ],
+  [
+    'sandbox_create_autopause_filesystem_only',
+    (o) =>
+      native.createE2bSandbox('a', undefined, undefined, undefined, undefined, {
+        ...o,
+        autoPause: true,
+        autoPauseMemory: false,
+      }),
+    ['name', 'ownTimeout'],
   ],
   [
     'sandbox_create_on_timeout_kill',

@@ -2,12 +2,14 @@
 
 // Sandboxes through the real addon at a real backend: made, looked at, listed, prolonged, ended.
 
+const { inspect } = require('node:util');
 const {
   connectE2bSandbox,
   createE2bSandbox,
   executeE2bProcess,
   getE2bSandboxStatus,
   listE2bSandboxes,
+  runE2bCode,
   setE2bSandboxTimeout,
   terminateE2bSandbox,
 } = require('../../lib');
@@ -42,6 +44,26 @@ test('a created sandbox is described without a second request', async () => {
     metadata: { user: 'abc', 'e2b-swarm.name': 'mine' },
     envVars: { A: '1' },
   });
+});
+
+test('the token of a sandbox whose ports are private is there and in no listing of fields', async () => {
+  const network = { allowPublicTraffic: false };
+  const sandbox = await create('mine', { network });
+  const { trafficAccessToken: token } = sandbox;
+  expect(token).toMatch(/^[0-9a-f]{64}$/);
+  expect(`${JSON.stringify(sandbox)}${inspect(sandbox)}`).not.toContain(token);
+  const connected = await connectE2bSandbox(sandbox.sandboxId, far.client);
+  expect(connected.trafficAccessToken).toBe(token);
+  expect(`${JSON.stringify(connected)}${inspect(connected)}`).not.toContain(token);
+  expect((await create()).trafficAccessToken).toBeNull();
+});
+
+test('code runs in a sandbox whose ports are private', async () => {
+  const options = { ...far.client, network: { allowPublicTraffic: false } };
+  const template = 'code-interpreter-v1';
+  const args = ['mine', template, 60, undefined, undefined, options];
+  const { sandboxId } = await createE2bSandbox(...args);
+  expect((await runE2bCode(sandboxId, '1+1', far.client)).text).toBe('2');
 });
 
 test('the manager may set the reserved metadata', async () => {

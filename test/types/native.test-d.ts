@@ -55,6 +55,21 @@ expectError(runE2bAgent('i', 'momentum', 'SPX'));
 expectType<Promise<SandboxStatus>>(getE2bSandboxStatus('i', { metrics: false }));
 expectType<Promise<SandboxStatus[]>>(listE2bSandboxes('running', { metadata: { a: 'b' } }));
 expectError(listE2bSandboxes('paused'));
+expectAssignable<Promise<{ trafficAccessToken: string | null }>>(
+  createE2bSandbox('a', 'base', 60, undefined, undefined, {
+    autoPause: true,
+    autoPauseMemory: false,
+    autoResume: false,
+    network: {
+      denyOut: ['0.0.0.0/0'],
+      rules: { 'example.com': [{ transform: { headers: { A: 'b' } } }] },
+      allowPublicTraffic: false,
+    },
+  }),
+);
+expectError(
+  createE2bSandbox('a', 'base', 60, undefined, undefined, { network: { denyOut: '0.0.0.0/0' } }),
+);
 expectType<Promise<string>>(readE2bFile('i', 'p'));
 expectType<Promise<Buffer>>(readE2bFile('i', 'p', { encoding: 'buffer' }));
 expectAssignable<Promise<{ alreadyGone: boolean }>>(terminateE2bSandbox('i', true));

@@ -8,7 +8,7 @@ const { officialKind } = require('./kinds');
 /** What a package does not offer. */
 const LACKS = {
   e2b: ['code'],
-  'e2b-old': ['code', 'connect.reboot'],
+  'e2b-old': ['code', 'connect.reboot', 'create.network.rules'],
   'code-interpreter': [],
 };
 
@@ -61,6 +61,7 @@ function officialClient(sdk, { name, options }) {
     async isRunning({ sandbox }) {
       return sandbox.isRunning();
     },
+    trafficToken: ({ sandbox }) => sandbox.trafficAccessToken ?? null,
     async setTimeout({ id }, seconds) {
       await Sandbox.setTimeout(id, seconds * 1000, options);
     },

@@ -8,7 +8,7 @@ const { ownKind } = require('./kinds');
  * @param {{ options: object }} settings  the connection
  */
 function ownClient(native, { options }) {
-  const boxOf = ({ sandboxId }) => ({ id: sandboxId });
+  const boxOf = ({ sandboxId, trafficAccessToken }) => ({ id: sandboxId, trafficAccessToken });
   const missing = (error) => {
     if (error.code === 'NOT_FOUND') return null;
     throw error;
@@ -18,15 +18,16 @@ function ownClient(native, { options }) {
     sdk: native,
     options,
     lacks: new Set([
-      ...['create.network', 'create.auto-resume', 'create.auto-pause-memory', 'list.order'],
+      'list.order',
       ...['files.metadata', 'files.gzip', 'files.many', 'git', 'templates', 'templates.tags'],
       'connect.reboot',
     ]),
     kindOf: ownKind,
 
     // ---- sandboxes
-    async create({ template, timeoutS, internet, ...same } = {}) {
-      const given = { ...options, ...same, allowInternetAccess: internet };
+    async create({ template, timeoutS, internet, keepMemory, ...same } = {}) {
+      const wanted = { allowInternetAccess: internet, autoPauseMemory: keepMemory };
+      const given = { ...options, ...same, ...wanted };
       const args = ['compat', template, timeoutS, undefined, undefined, given];
       return boxOf(await native.createE2bSandbox(...args));
     },
@@ -44,6 +45,7 @@ function ownClient(native, { options }) {
       const found = await native.getE2bSandboxStatus(id, options).catch(missing);
       return found?.status === 'running';
     },
+    trafficToken: ({ trafficAccessToken }) => trafficAccessToken,
     setTimeout: ({ id }, seconds) => native.setE2bSandboxTimeout(id, seconds, options),
     async connect({ id }, { timeoutS } = {}) {
       return boxOf(await native.connectE2bSandbox(id, { ...options, timeout: timeoutS }));

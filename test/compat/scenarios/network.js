@@ -71,13 +71,31 @@ module.exports = [
     expected: ['invalid', 'invalid', 'invalid'],
   },
   {
+    op: 'network.rules',
+    name: 'transforms and a proxy are refused too',
+    needs: ['create.network.rules'],
+    async run(client, t) {
+      const transform = { headers: { A: 'b' } };
+      const kinds = [];
+      for (const network of [
+        { rules: { 'example.com': [{ transform }] } },
+        { httpsPorts: [3000] },
+        { egressProxy: { address: 'proxy.example.com:1080' } },
+      ]) {
+        kinds.push(await t.failure(client.create({ network })));
+      }
+      return kinds;
+    },
+    expected: ['invalid', 'invalid', 'refused'],
+  },
+  {
     op: 'network.traffic-token',
     name: 'keeps strangers from the ports of a sandbox',
     needs: ['create.network'],
     async run(client, t) {
       const box = await t.box({ network: { allowPublicTraffic: false } });
       const port = await serve(client, t, box);
-      const token = box.sandbox.trafficAccessToken;
+      const token = client.trafficToken(box);
       const statuses = [];
       for (const one of [undefined, 'wrong', token]) {
         const headers = one === undefined ? {} : { 'e2b-traffic-access-token': one };
@@ -86,6 +104,18 @@ module.exports = [
       return statuses;
     },
     expected: [403, 403, 200],
+  },
+  {
+    op: 'network.traffic-token',
+    name: 'comes with a connection too, and there is none where all may pass',
+    needs: ['create.network'],
+    async run(client, t) {
+      const box = await t.box({ network: { allowPublicTraffic: false } });
+      const again = await client.connect(box);
+      const open = await t.box({ network: { allowPublicTraffic: true } });
+      return [client.trafficToken(again) === client.trafficToken(box), client.trafficToken(open)];
+    },
+    expected: [true, null],
   },
   {
     op: 'network.mask-request-host',
