@@ -144,7 +144,7 @@ describe('the official client', () => {
     await sandbox.files.write('a.txt', 'of the snapshot');
     const { snapshotId } = await snapshotE2bSandbox(sandbox.sandboxId, undefined, client);
     const child = await Sandbox.create(snapshotId);
-    expect((await child.runCode('open("/home/user/a.txt").read()')).text).toBe("'of the snapshot'");
+    expect((await child.runCode('open("a.txt").read()')).text).toBe("'of the snapshot'");
     const base = await Sandbox.create('base');
     await expect(base.runCode('1', brief)).rejects.toThrow(/port is not open/);
   });

@@ -11,6 +11,7 @@ const MAX_DATA = 64 * 1024;
 const MAX_FRAME = 4096 * 1024;
 const WINDOW = 256 * 1024;
 const MAX_STREAMS = 4096;
+const WRAPPER_ARGS = 4;
 
 /** Types of frames, from either side. */
 const TYPE = Object.freeze({
@@ -214,7 +215,7 @@ function readU32(data, at) {
 }
 
 module.exports = {
-  ...{ HEAD, MAX_DATA, MAX_FRAME, WINDOW, MAX_STREAMS },
+  ...{ HEAD, MAX_DATA, MAX_FRAME, WINDOW, MAX_STREAMS, WRAPPER_ARGS },
   ...{ TYPE, CHANNEL, SPAWN_FLAG, WATCH_FLAG, FILE_TYPE, EVENT_TYPE, HAS, BOOT_FLAG },
   ...{ WireError, FrameWriter, FrameReader, FrameDecoder, dataHead },
 };

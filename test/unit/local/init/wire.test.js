@@ -27,7 +27,7 @@ function ownNumbers() {
   const named = (prefix, table) =>
     Object.entries(table).map(([name, value]) => [`WIRE_${prefix}${name}`, value]);
   return Object.fromEntries([
-    ...['HEAD', 'MAX_DATA', 'MAX_FRAME', 'WINDOW', 'MAX_STREAMS'].map((n) => [
+    ...['HEAD', 'MAX_DATA', 'MAX_FRAME', 'WINDOW', 'MAX_STREAMS', 'WRAPPER_ARGS'].map((n) => [
       `WIRE_${n}`,
       wire[n],
     ]),
