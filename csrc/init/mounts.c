@@ -107,8 +107,10 @@ static int open_own(new_root_t *root) {
         return mounts_failed(root, EIO, "make a directory in", boot->directory);
     struct statfs fs;
     if (fstatfs(root->upper, &fs) == 0 && fs.f_type == OVERLAYFS_SUPER_MAGIC)
-        return mounts_failed(root, EINVAL,
-                             "write to a directory that is an overlay itself:", boot->directory);
+        return mounts_failed(root, EOPNOTSUPP,
+                             "lay files over an overlay; give a stateDir on a volume or in memory, "
+                             "in place of",
+                             boot->directory);
     const char *below = boot->root[0] != '\0' ? boot->root : "/";
     root->below = open_at(AT_FDCWD, below);
     if (root->below < 0) return mounts_failed(root, errno, "open", below);

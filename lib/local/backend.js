@@ -13,6 +13,7 @@ const { ServerIdentity } = require('./server-identity');
 const { StateDirectory } = require('./state-directory');
 const { TemplateBuilds } = require('./template-builds');
 const { Templates } = require('./templates');
+const { memoryInPlaceOfOverlay } = require('./temporary-place');
 const { Transitions } = require('./transitions');
 
 class LocalBackend {
@@ -34,12 +35,31 @@ class LocalBackend {
    * @returns {Promise<LocalBackend>} serving
    */
   static async start(options) {
-    const { isolation: asked, log, port } = options;
-    const state = new StateDirectory(options.stateDir);
+    const { stateDir, isolation, log } = options;
+    const memory = stateDir === null && isolation !== 'none' ? memoryInPlaceOfOverlay() : null;
+    if (memory !== null) {
+      try {
+        const state = new StateDirectory(null, memory.directory);
+        const backend = await LocalBackend.#startIn(state, options, { onlyWalls: true });
+        const free = `${Math.floor(memory.freeBytes / 2 ** 20)} MiB free`;
+        log(
+          `the temporary directory is an overlay: files of sandboxes lie in ${memory.directory}, ` +
+            `${free}; give a stateDir on a volume for more`,
+        );
+        return backend;
+      } catch (error) {
+        if (error.code !== 'ISOLATION_UNAVAILABLE') throw error;
+      }
+    }
+    return LocalBackend.#startIn(new StateDirectory(stateDir), options, { onlyWalls: false });
+  }
+
+  static async #startIn(state, options, { onlyWalls }) {
+    const { isolation: asked, log, port, envd } = options;
     let launcher = null;
     try {
-      const { envd } = options;
-      const ground = await chooseIsolation({ asked, directory: state.live, envd, log });
+      const directory = state.live;
+      const ground = await chooseIsolation({ asked, onlyWalls, directory, envd, log });
       ({ launcher } = ground);
       state.prepare(); // the launcher of a rung that failed has cleared it
       state.bind(ground.isolation.rung);

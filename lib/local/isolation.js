@@ -57,6 +57,7 @@ const NEVER_STOPPED = [
 /**
  * @param {object} options
  * @param {'auto'|'namespaces'|'root'|'user'|'none'} options.asked
+ * @param {boolean} options.onlyWalls  not `none`, whatever was asked for
  * @param {string} options.directory  of the backend; `run` in it is the launcher's and the sandboxes'
  * @param {string|null} options.envd  an executable that every sandbox will see, and that must only run
  *   where there is a network of its own
@@ -65,9 +66,10 @@ const NEVER_STOPPED = [
  *   visible: string[], isolation: object }>}
  * @throws {Error} `code` `ISOLATION_UNAVAILABLE`: none of the rungs starts, and why
  */
-async function chooseIsolation({ asked, directory, envd, log }) {
+async function chooseIsolation({ asked, onlyWalls, directory, envd, log }) {
   const refusals = [];
   for (const rung of LADDERS[asked]) {
+    if (onlyWalls && rung === 'none') continue;
     try {
       const chosen = await tryRung(rung, { directory, envd, log });
       const isolation = describe(rung, asked, chosen.has, refusals);

@@ -17,12 +17,13 @@ class StateDirectory {
 
   /**
    * @param {string|null} stateDir  null: a temporary one, which `close` removes
+   * @param {string} [parent]  of a temporary one
    * @throws {Error} `code` `STATE_DIRECTORY_IN_USE` while another backend lives in it
    */
-  constructor(stateDir) {
+  constructor(stateDir, parent = os.tmpdir()) {
     this.persistent = stateDir !== null;
     if (this.persistent) fs.mkdirSync(stateDir, { recursive: true, mode: 0o700 });
-    const made = stateDir ?? fs.mkdtempSync(path.join(os.tmpdir(), 'e2b-local-'));
+    const made = stateDir ?? fs.mkdtempSync(path.join(parent, 'e2b-local-'));
     /** Its real path, since that is what processes see. */
     this.root = fs.realpathSync(made);
     if (this.persistent) this.#lock = takeLock(this.root);

@@ -1,5 +1,5 @@
-// A program with a local backend on the rung of its argument; prints as JSON what it saw. Run as an
-// ordinary user by its test.
+// A program with a local backend on the rung of its argument, perhaps with a state directory; prints as
+// JSON what it saw. Run as an ordinary user, or where files lie otherwise, by its tests.
 'use strict';
 
 const { startLocalBackend } = require('../../../lib/local');
@@ -17,14 +17,17 @@ const LINES = {
   written: ['echo x > /tmp/f && cat /tmp/f; echo y > ~/g && cat ~/g'],
   processes: ['ps -e --no-headers | wc -l'],
   ownership: ['touch ~/mine; stat -c %U ~/mine /etc/passwd'],
+  script: ['echo "echo ran" > ~/script; chmod +x ~/script; ~/script'],
   login: ['bash -l -c "node -p 1+1"'],
 };
 
-async function main(isolation) {
-  const backend = await startLocalBackend({ isolation });
+async function main(isolation, stateDir) {
+  const said = [];
+  const log = (line) => said.push(line);
+  const backend = await startLocalBackend({ isolation, log, ...(stateDir ? { stateDir } : {}) });
   const client = new Client(backend);
   const sandbox = await client.create();
-  const seen = { uid: process.getuid(), isolation: backend.isolation };
+  const seen = { uid: process.getuid(), isolation: backend.isolation, said };
   for (const [name, [line, user = 'user']] of Object.entries(LINES)) {
     const { stdout, stderr } = await client.run(sandbox, line, { headers: basic(user) });
     seen[name] = (stdout + stderr).trim();
@@ -41,4 +44,4 @@ async function main(isolation) {
   console.log(JSON.stringify(seen));
 }
 
-void main(process.argv[2]);
+void main(...process.argv.slice(2));
