@@ -1,0 +1,220 @@
+'use strict';
+
+// The content of a store in memory, with the indexes that make each step cheap: rows by token, places
+// and tokens by owner, idle rows by owner and fingerprint with the newest last. Synchronous. The
+// functions that decide (`inserted`, `claimed`, `updated`) change nothing: they answer the record that
+// would come next, so that a journal can be written before `put` makes it true.
+
+const contract = require('./contract');
+
+/** Idle rows of one fingerprint in the order of their last change; records are the links. */
+class IdleList {
+  newest = null;
+  #oldest = null;
+
+  add(record) {
+    record.older = this.newest;
+    record.newer = null;
+    if (this.newest === null) this.#oldest = record;
+    else this.newest.newer = record;
+    this.newest = record;
+  }
+
+  remove(record) {
+    if (record.older === null) this.#oldest = record.newer;
+    else record.older.newer = record.newer;
+    if (record.newer === null) this.newest = record.older;
+    else record.newer.older = record.older;
+  }
+
+  get isEmpty() {
+    return this.#oldest === null;
+  }
+}
+
+/** Where `token` is in a sorted list, or where it would go. */
+function positionOf(tokens, token) {
+  let low = 0;
+  let high = tokens.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (tokens[middle] < token) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+class Table {
+  id = null;
+  #clock;
+  #rows = new Map();
+  #owners = new Map();
+  #instances = new Map();
+  #notes = new Map();
+  #sequence = 0;
+
+  constructor(clock) {
+    this.#clock = clock;
+  }
+
+  get isEmpty() {
+    return this.#rows.size + this.#instances.size + this.#notes.size === 0;
+  }
+
+  // ---- decisions ------------------------------------------------------------------------------
+
+  inserted(record, maximum) {
+    if (this.#rows.has(record.token)) throw contract.tokenExists(record.token);
+    return record.place === 1 && this.count(record.owner) >= maximum ? null : record;
+  }
+
+  claimed(owner, { fingerprint, holder, except }, changes) {
+    let record = this.#owners.get(owner)?.idle.get(fingerprint)?.newest ?? null;
+    for (; record !== null; record = record.older) {
+      const isOurs = record.holder === null || record.holder === holder;
+      if (isOurs && !except.includes(record.token)) break;
+    }
+    if (record === null) return null;
+    const next = contract.changed(record, changes);
+    next.fence += 1;
+    return next;
+  }
+
+  updated(token, version, changes) {
+    const record = this.#rows.get(token);
+    return record?.version === version ? contract.changed(record, changes) : null;
+  }
+
+  has(token, version) {
+    return this.#rows.get(token)?.version === version;
+  }
+
+  // ---- rows -----------------------------------------------------------------------------------
+
+  /** Puts a record in the place of the one with its token; from here on it is the newest. */
+  put(record) {
+    const before = this.#rows.get(record.token);
+    let owner = this.#owners.get(record.owner);
+    if (owner === undefined) {
+      owner = { tokens: [], places: 0, idle: new Map() };
+      this.#owners.set(record.owner, owner);
+    }
+    if (before === undefined) {
+      owner.tokens.splice(positionOf(owner.tokens, record.token), 0, record.token);
+    } else {
+      owner.places -= before.place;
+      if (before.state === 'idle') this.#unlist(owner, before);
+    }
+    // It may be a copy of the one before, links and all: those would keep that one in memory.
+    record.older = null;
+    record.newer = null;
+    record.sequence = ++this.#sequence;
+    owner.places += record.place;
+    this.#rows.set(record.token, record);
+    if (record.state === 'idle') this.#list(owner, record);
+    return record;
+  }
+
+  drop(token) {
+    const record = this.#rows.get(token);
+    if (record === undefined) return;
+    const owner = this.#owners.get(record.owner);
+    this.#rows.delete(token);
+    owner.tokens.splice(positionOf(owner.tokens, token), 1);
+    owner.places -= record.place;
+    if (record.state === 'idle') this.#unlist(owner, record);
+    if (owner.tokens.length === 0) this.#owners.delete(record.owner);
+  }
+
+  #list(owner, record) {
+    let list = owner.idle.get(record.fingerprint);
+    if (list === undefined) {
+      list = new IdleList();
+      owner.idle.set(record.fingerprint, list);
+    }
+    list.add(record);
+  }
+
+  #unlist(owner, record) {
+    const list = owner.idle.get(record.fingerprint);
+    list.remove(record);
+    if (list.isEmpty) owner.idle.delete(record.fingerprint);
+  }
+
+  get(token) {
+    return this.#rows.get(token) ?? null;
+  }
+
+  rows(owner, { after, limit, states }) {
+    const tokens = this.#owners.get(owner)?.tokens ?? [];
+    const found = [];
+    let at = after === null ? 0 : positionOf(tokens, after);
+    if (tokens[at] === after) at += 1;
+    for (; at < tokens.length && found.length < limit; at += 1) {
+      const record = this.#rows.get(tokens[at]);
+      if (states.includes(record.state)) found.push(record);
+    }
+    return found;
+  }
+
+  count(owner) {
+    return this.#owners.get(owner)?.places ?? 0;
+  }
+
+  owners() {
+    const names = new Set([...this.#owners.keys(), ...this.#notes.keys()]);
+    for (const { owner } of this.#instances.values()) names.add(owner);
+    return [...names];
+  }
+
+  // ---- instances and notes --------------------------------------------------------------------
+
+  /** @param {number} [ageMs] how long ago the beat was */
+  beat(instance, ageMs = 0) {
+    this.#instances.set(instance.id, { ...instance, beatenMs: this.#clock.steady() - ageMs });
+  }
+
+  instance(id) {
+    return this.#instances.get(id) ?? null;
+  }
+
+  instances(owner) {
+    const nowMs = this.#clock.steady();
+    return [...this.#instances.values()]
+      .filter((instance) => owner === undefined || instance.owner === owner)
+      .map(({ beatenMs, ...instance }) => ({ ...instance, ageMs: Math.max(0, nowMs - beatenMs) }));
+  }
+
+  forget(id) {
+    return this.#instances.delete(id);
+  }
+
+  note(owner, key) {
+    return this.#notes.get(owner)?.get(key) ?? null;
+  }
+
+  putNote(owner, key, version, text) {
+    if (!this.#notes.has(owner)) this.#notes.set(owner, new Map());
+    this.#notes.get(owner).set(key, { owner, key, version, text });
+  }
+
+  // ---- all of it ------------------------------------------------------------------------------
+
+  dump() {
+    return {
+      id: this.id,
+      records: [...this.#rows.values()].sort((a, b) => a.sequence - b.sequence),
+      instances: this.instances(),
+      notes: [...this.#notes.values()].flatMap((notes) => [...notes.values()]),
+    };
+  }
+
+  load({ id, records, instances, notes }) {
+    this.id = id;
+    for (const record of records) this.put(record);
+    for (const { ageMs, ...instance } of instances) this.beat(instance, ageMs);
+    for (const { owner, key, version, text } of notes) this.putNote(owner, key, version, text);
+  }
+}
+
+module.exports = { Table };
