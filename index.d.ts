@@ -1015,6 +1015,123 @@ export interface SandboxManagerConfig
   clock?: ManagerClock;
 }
 
+/** Dollars for each thing that a price profile can charge; what is left out is free. */
+export interface PriceRates {
+  perCreation?: number;
+  perSandboxHour?: number;
+  perVcpuSecond?: number;
+  perGibSecond?: number;
+  perCall?: number;
+  perExecutionSecond?: number;
+  /** Also charged while a sandbox is paused. */
+  perGbDay?: number;
+}
+
+/** One's own prices: one set of rates, or several with the date from which each holds. */
+export interface PriceProfile extends PriceRates {
+  name?: string;
+  source?: string;
+  /** ISO date on which the prices were looked up. */
+  checked?: string;
+  /** What a sandbox is taken to have until it is known. Default 2 vCPU and 0.5 GiB. */
+  size?: { vcpu?: number; gib?: number };
+  /** Instead of rates of its own; ascending. Only the first may be without `from`. */
+  rates?: Array<PriceRates & { from?: string | Date }>;
+}
+
+/** `s2` and `s3` are the profiles of the requirement documents. Default 'e2b-published'. */
+export type Price = 'e2b-published' | 's2' | 's3' | PriceProfile;
+
+export interface BudgetOptions {
+  /** Dollars per day. */
+  daily?: number | null;
+  /** Dollars in all, for ever. */
+  total?: number | null;
+  /** Reject what would pass a limit with a BudgetError before it is sent. Default false. */
+  hardStop?: boolean;
+  /** In which a day begins. Default 'UTC'. */
+  timeZone?: string;
+  /** Percentages of a limit that are told, once a day each. Default [50, 80, 100]. */
+  thresholds?: readonly number[];
+  /** Reserve at most so much of a sandbox's life at a time, and more when it is renewed. */
+  maxReserveMs?: number | null;
+}
+
+/** A number is dollars per day; null and false are no budget. Default: COST_BUDGET_DAILY, else 5. */
+export type BudgetConfig = number | BudgetOptions | null | false;
+
+/** Dollars. `left` is null without a limit, and below 0 past it. */
+export interface BudgetStanding {
+  limit: number | null;
+  spent: number;
+  /** Held for sandboxes that have not ended. */
+  reserved: number;
+  left: number | null;
+}
+
+export interface BudgetSnapshot {
+  hardStop: boolean;
+  timeZone: string;
+  reservations: number;
+  /** `period` is the day, 'YYYY-MM-DD'. */
+  day: BudgetStanding & { period: string };
+  total: BudgetStanding;
+}
+
+/** Payload of `budget:warning` and `budget:exceeded`. `period`: 'YYYY-MM-DD' or 'total'. */
+export interface BudgetCrossing {
+  period: string;
+  percent: number;
+  limit: number;
+  spent: number;
+  reserved: number;
+}
+
+/** What was saved, counted where it happened; dollars at the profile's prices. */
+export interface CostSavings {
+  /** `documented`: (3 s - acquisition) x 0.0001 per second. `idle`: what warm members have cost. */
+  pooling: { uses: number; documented: number; avoided: number; idle: number; net: number };
+  caching: { hits: number; avoided: number };
+  /** `documented`: 0.10 each. */
+  cleanup: { cleaned: number; documented: number; avoided: number };
+  /** `calls` that were spared. */
+  batching: { calls: number; avoided: number };
+}
+
+/** Dollars, from recorded intervals. */
+export interface CostSnapshot {
+  currency: 'USD';
+  /** Name of the price profile, and the day on which its prices were looked up. */
+  profile: string;
+  priceChecked: string | null;
+  total: number;
+  /** Since midnight, UTC. */
+  today: number;
+  currentBurnPerHour: number;
+  /** Spent since midnight, UTC, and what runs now until the next. */
+  projectedDay: number;
+  /** The same from the first of the month to its end. */
+  projectedMonth: number;
+  /** The part of the paid running time in which a sandbox was leased; null: nothing has run. */
+  efficiency: number | null;
+  sandboxHours: number;
+  running: number;
+  creations: number;
+  calls: number;
+  executions: number;
+  opened: number;
+  closed: number;
+  /** The dearest hundred, and '(others)'. '(none)': the time in which they were nobody's. */
+  byOwner: Record<string, number>;
+  /** By 'name=value'. */
+  byTag: Record<string, number>;
+  bySandbox: {
+    top: Array<{ sandboxId: string; cost: number; open: boolean }>;
+    rest: { count: number; cost: number };
+  };
+  savings: CostSavings;
+}
+
 /** `manager.config`: an assignment is checked and takes effect at once. */
 export type LiveConfig = Omit<SandboxManagerConfig, 'clock' | keyof ManagerSettings> &
   Omit<ManagerSettings, 'health'> & {

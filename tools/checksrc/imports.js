@@ -45,16 +45,20 @@ const JS_ROOMS = {
   native: { files: /^lib\/native(\.js$|\/)/, may: ['binding', 'agents', 'leaves'] },
   policy: { files: /^lib\/policy\//, may: ['leaves'] },
   store: { files: /^lib\/store\//, may: ['leaves'] },
+  money: { files: /^lib\/money\//, may: ['leaves'] },
   agents: { files: /^lib\/agents\//, may: ['leaves'] },
-  fleet: { files: /^lib\/fleet\//, may: ['policy', 'store', 'native', 'agents', 'leaves'] },
+  fleet: {
+    files: /^lib\/fleet\//,
+    may: ['policy', 'store', 'money', 'native', 'agents', 'leaves'],
+  },
   trading: { files: /^lib\/trading\//, may: ['fleet', 'native', 'agents', 'leaves'] },
   swarm: {
     files: /^lib\/swarm\//,
-    may: ['trading', 'fleet', 'policy', 'store', 'native', 'agents', 'leaves'],
+    may: ['trading', 'fleet', 'policy', 'store', 'money', 'native', 'agents', 'leaves'],
   },
   index: {
     files: /^lib\/(index|compat)\.m?js$/,
-    may: ['swarm', 'trading', 'fleet', 'policy', 'store', 'native', 'agents', 'leaves'],
+    may: ['swarm', 'trading', 'fleet', 'policy', 'store', 'money', 'native', 'agents', 'leaves'],
   },
   faces: { files: /^lib\/(cli|jest|mcp|rest)\//, may: ['index', 'local', 'leaves'] },
   // An independent second opinion on the protocol: it must not share a line with the client.
