@@ -555,6 +555,31 @@ export interface FileInfo {
   /** ISO. */
   modifiedAt: string | null;
   symlinkTarget: string | null;
+  /** What it was written with. */
+  metadata: Record<string, string>;
+}
+
+/** A file as a whole. */
+export type FileBytes = string | Uint8Array | ArrayBuffer;
+/** A file piece by piece: a stream, a generator. */
+export type FileSource = AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>;
+
+export interface WriteFileOptions extends FileOptions {
+  /**
+   * Kept with the file until it is written again: printable ASCII, keys in lower case, 4,096 bytes
+   * in all (nine more for each key than it is long).
+   */
+  metadata?: Record<string, string>;
+  /** Packs what goes over the wire. Default false. */
+  gzip?: boolean;
+}
+
+export interface WrittenFile {
+  sandboxId: string;
+  /** Absolute. */
+  path: string;
+  name: string;
+  metadata: Record<string, string>;
 }
 
 /**
@@ -565,15 +590,26 @@ export interface FileInfo {
 export function writeE2bFile(
   sandboxId: string,
   path: string,
-  data: string | Uint8Array | ArrayBuffer,
-  options?: FileOptions,
-): Promise<{ sandboxId: string; path: string; name: string }>;
+  data: FileBytes,
+  options?: WriteFileOptions,
+): Promise<WrittenFile>;
 export function writeE2bFile(
   sandboxId: string,
   path: string,
-  data: AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>,
-  options?: FileOptions & { size?: number },
-): Promise<{ sandboxId: string; path: string; name: string }>;
+  data: FileSource,
+  options?: WriteFileOptions & { size?: number },
+): Promise<WrittenFile>;
+
+/**
+ * Writes 1 to 1,000 files by one request, one after the other, with the metadata that is given for all.
+ * `requestTimeoutMs` is the time in which nothing moves because of the far end. One that fails half-way
+ * may leave some of them, and a part of one.
+ */
+export function writeE2bFiles(
+  sandboxId: string,
+  files: ReadonlyArray<{ path: string; data: FileBytes | FileSource }>,
+  options?: Omit<WriteFileOptions, 'gzip'>,
+): Promise<WrittenFile[]>;
 
 /**
  * Reads a file as a whole; NOT_FOUND, or RESPONSE_TOO_LARGE above `maxBytes` (256 MiB). As a stream: of

@@ -335,8 +335,14 @@ int e2b_op_signal(const e2b_call_t *call, const char *sandbox_id, uint32_t pid, 
                   e2b_op_t **out, e2b_err_t *err);
 
 /* 5c. Files (daemon; files.c) */
-int e2b_op_write_file(const e2b_call_t *call, const char *sandbox_id, const char *path,
-                      const char *user, e2b_bytes_t data, e2b_op_t **out, e2b_err_t *err);
+typedef struct e2b_write_args {
+    const char *path;      /* not empty; of a form NULL: its parts name their own */
+    const char *user;      /* NULL: the daemon's default */
+    e2b_strings_t headers; /* "Name: value"; of a form with its Content-Type */
+    bool form;             /* multipart; else the bytes are the file */
+} e2b_write_args_t;
+int e2b_op_write_file(const e2b_call_t *call, const char *sandbox_id, const e2b_write_args_t *args,
+                      e2b_bytes_t data, e2b_op_t **out, e2b_err_t *err);
 /* max_bytes 0: E2B_MAX_FILE_BODY. A longer file: RESPONSE_TOO_LARGE. */
 int e2b_op_read_file(const e2b_call_t *call, const char *sandbox_id, const char *path,
                      const char *user, size_t max_bytes, e2b_op_t **out, e2b_err_t *err);
@@ -345,8 +351,8 @@ int e2b_op_read_file(const e2b_call_t *call, const char *sandbox_id, const char 
  * request's timeout is for the time in which nothing moves. */
 int e2b_op_download(const e2b_call_t *call, const char *sandbox_id, const char *path,
                     const char *user, int64_t offset, e2b_op_t **out, e2b_err_t *err);
-int e2b_op_upload(const e2b_call_t *call, const char *sandbox_id, const char *path,
-                  const char *user, int64_t size, e2b_op_t **out, e2b_err_t *err);
+int e2b_op_upload(const e2b_call_t *call, const char *sandbox_id, const e2b_write_args_t *args,
+                  int64_t size, e2b_op_t **out, e2b_err_t *err);
 int e2b_op_list_files(const e2b_call_t *call, const char *sandbox_id, const char *path,
                       const char *user, int depth, e2b_op_t **out, e2b_err_t *err);
 int e2b_op_remove_file(const e2b_call_t *call, const char *sandbox_id, const char *path,

@@ -21,6 +21,15 @@ int e2b_files_check(const char *path, const char *user, e2b_err_t *err) {
     return check_path(path, err) == E2B_OK ? e2b_op_check_user(user, err) : err->code;
 }
 
+int e2b_files_check_write(const e2b_write_args_t *args, e2b_err_t *err) {
+    if (args->form && !args->path) return e2b_op_check_user(args->user, err);
+    return e2b_files_check(args->path, args->user, err);
+}
+
+const char *e2b_files_type(const e2b_write_args_t *args) {
+    return args->form ? NULL : "application/octet-stream";
+}
+
 int e2b_files_query(e2b_buf_t *out, const char *path, const char *user) {
     bool first = true;
     int code = e2b_url_query(out, "path", path, &first);
@@ -35,16 +44,20 @@ int e2b_files_upload(e2b_op_t *op, const char *path, const char *user, e2b_bytes
     return code;
 }
 
-int e2b_op_write_file(const e2b_call_t *call, const char *sandbox_id, const char *path,
-                      const char *user, e2b_bytes_t data, e2b_op_t **out, e2b_err_t *err) {
+int e2b_op_write_file(const e2b_call_t *call, const char *sandbox_id, const e2b_write_args_t *args,
+                      e2b_bytes_t data, e2b_op_t **out, e2b_err_t *err) {
     *out = NULL;
-    if (e2b_files_check(path, user, err) != E2B_OK) return err->code;
+    if (e2b_files_check_write(args, err) != E2B_OK) return err->code;
     unary_op_t *self = e2b_unary_new(&e2b_write_file_class, call, sandbox_id, "/files", NULL, err);
     if (!self) return err->code;
     self->rpc = false;
-    self->content_type = "application/octet-stream";
+    self->content_type = e2b_files_type(args);
     self->bytes = data;
-    return e2b_unary_done(self, e2b_files_query(&self->path, path, user), out, err);
+    if (e2b_header_lines_init(&self->lines, args->headers, err) != E2B_OK) {
+        e2b_op_free(&self->op);
+        return err->code;
+    }
+    return e2b_unary_done(self, e2b_files_query(&self->path, args->path, args->user), out, err);
 }
 
 int e2b_op_read_file(const e2b_call_t *call, const char *sandbox_id, const char *path,

@@ -238,10 +238,12 @@ int e2b_http_header(e2b_http_t *http, const char *format, ...) {
     return code;
 }
 
-/* The exchange's own lines in front of the configuration's shared ones: no copies, no lists. */
+/* The exchange's own lines in front of its owner's and the configuration's shared ones: no copies,
+ * no lists. */
 static struct curl_slist *header_list(e2b_http_t *http) {
     struct curl_slist *next =
         http->control ? http->config->api_headers : http->config->sandbox_headers;
+    next = e2b_header_lines_link(&http->lines, next);
     for (int i = http->header_count - 1; i >= 0; i--) {
         http->header_nodes[i].data = http->header_text.data + http->header_at[i];
         http->header_nodes[i].next = next;

@@ -9,6 +9,7 @@
 #include "config.h"
 #include "e2b.h"
 #include "engine.h"
+#include "header_lines.h"
 
 #define E2B_HTTP_HEADERS 10
 
@@ -35,6 +36,7 @@ struct e2b_http {
     const void *body; /* kept until done */
     size_t body_len;
     const char *tokens[2];    /* kept: secrets in headers that no message may quote; NULL: none */
+    e2b_header_lines_t lines; /* kept: more headers */
     e2b_http_body_cb on_body; /* instead of body */
     int64_t body_size;        /* with on_body: its length; -1: not known */
     bool bulk;                /* many bytes: larger buffers */

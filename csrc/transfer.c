@@ -17,7 +17,9 @@ enum { ACCESS, MOVING };
 
 typedef struct transfer_op {
     e2b_op_t op;
-    int64_t size; /* -1 when nobody knows */
+    int64_t size;             /* -1 when nobody knows */
+    const char *content_type; /* static; NULL: the lines say it */
+    e2b_header_lines_t lines;
     e2b_buf_t path;
     e2b_buf_t piece; /* what is being sent */
     size_t piece_sent;
@@ -60,7 +62,8 @@ static void send_request(transfer_op_t *self) {
     op->http.idempotent = false; /* the source cannot be read twice */
     op->http.on_body = on_body;
     op->http.body_size = self->size;
-    int code = e2b_op_daemon(op, &op->http, self->path.data, "application/octet-stream", NULL);
+    op->http.lines = self->lines;
+    int code = e2b_op_daemon(op, &op->http, self->path.data, self->content_type, NULL);
     if (code != E2B_OK) {
         e2b_op_fail_memory(op);
         return;
@@ -92,6 +95,7 @@ static void advance(e2b_op_t *op) {
 
 static void destroy(e2b_op_t *op) {
     transfer_op_t *self = (transfer_op_t *)op;
+    e2b_header_lines_destroy(&self->lines);
     e2b_buf_destroy(&self->path);
     e2b_buf_destroy(&self->piece);
 }
@@ -100,8 +104,6 @@ static const e2b_op_class_t upload_class = {"writing the file", advance, NULL, d
 
 /* The path of a request for a file, with its query. */
 static int file_path(e2b_buf_t *out, const char *path, const char *user, e2b_err_t *err) {
-    e2b_buf_init(out, MAX_PATH);
-    if (e2b_files_check(path, user, err) != E2B_OK) return err->code;
     int code = e2b_buf_puts(out, "/files");
     if (code == E2B_OK) code = e2b_files_query(out, path, user);
     return code == E2B_OK ? E2B_OK : e2b_op_refuse(code, "path", err);
@@ -116,7 +118,9 @@ int e2b_op_download(const e2b_call_t *call, const char *sandbox_id, const char *
     if (offset < 0) {
         return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT, "offset must not be negative");
     }
+    if (e2b_files_check(path, user, err) != E2B_OK) return err->code;
     snprintf(range, sizeof range, "Range: bytes=%lld-", (long long)offset);
+    e2b_buf_init(&target, MAX_PATH);
     int code = file_path(&target, path, user, err);
     if (code == E2B_OK) {
         e2b_direct_args_t args = {
@@ -135,32 +139,28 @@ int e2b_op_download(const e2b_call_t *call, const char *sandbox_id, const char *
     return code;
 }
 
-int e2b_op_upload(const e2b_call_t *call, const char *sandbox_id, const char *path,
-                  const char *user, int64_t size, e2b_op_t **out, e2b_err_t *err) {
-    e2b_buf_t target;
-    transfer_op_t *self = NULL;
+int e2b_op_upload(const e2b_call_t *call, const char *sandbox_id, const e2b_write_args_t *args,
+                  int64_t size, e2b_op_t **out, e2b_err_t *err) {
     *out = NULL;
-    int code = file_path(&target, path, user, err);
-    if (code == E2B_OK) code = e2b_op_check_id(sandbox_id, err);
-    if (code != E2B_OK) goto done;
-    self = (transfer_op_t *)e2b_op_new(sizeof *self, &upload_class, call, sandbox_id, err);
-    if (!self) {
-        code = err->code;
-        goto done;
-    }
-    self->path = target;
-    e2b_buf_init(&target, MAX_PATH);
+    if (e2b_files_check_write(args, err) != E2B_OK) return err->code;
+    if (e2b_op_check_id(sandbox_id, err) != E2B_OK) return err->code;
+    transfer_op_t *self =
+        (transfer_op_t *)e2b_op_new(sizeof *self, &upload_class, call, sandbox_id, err);
+    if (!self) return err->code;
+    e2b_buf_init(&self->path, MAX_PATH);
     e2b_buf_init(&self->piece, E2B_FEED_MAX);
+    self->content_type = e2b_files_type(args);
     self->size = size < 0 ? -1 : size;
-    self->op.feed = e2b_calloc(1, sizeof *self->op.feed);
-    if (!self->op.feed) {
-        e2b_op_free(&self->op);
+    int code = file_path(&self->path, args->path, args->user, err);
+    if (code == E2B_OK) code = e2b_header_lines_init(&self->lines, args->headers, err);
+    if (code == E2B_OK && !(self->op.feed = e2b_calloc(1, sizeof *self->op.feed))) {
         code = e2b_err_set(err, E2B_ERR_OUT_OF_MEMORY, "out of memory");
-        goto done;
+    }
+    if (code != E2B_OK) {
+        e2b_op_free(&self->op);
+        return code;
     }
     e2b_buf_init(&self->op.feed->waiting, E2B_FEED_MAX);
     *out = &self->op;
-done:
-    e2b_buf_destroy(&target);
-    return code;
+    return E2B_OK;
 }

@@ -17,6 +17,7 @@ static void send_request(unary_op_t *self, const char *path, const e2b_buf_t *pa
     e2b_op_t *op = &self->op;
     e2b_op_exchange(op, self->method, false);
     op->http.idempotent = !self->once;
+    op->http.lines = self->lines;
     if (self->max_answer) op->http.answer.max = self->max_answer;
     int code = e2b_op_daemon(op, &op->http, path, self->content_type, self->user);
     if (code == E2B_OK && self->rpc) {
@@ -68,6 +69,7 @@ static void destroy(e2b_op_t *op) {
     e2b_buf_destroy(&self->path);
     e2b_buf_destroy(&self->payload);
     e2b_buf_destroy(&self->then_payload);
+    e2b_header_lines_destroy(&self->lines);
     e2b_free(self->user);
 }
 

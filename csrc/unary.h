@@ -15,6 +15,7 @@ typedef struct unary_op {
     e2b_buf_t path;
     e2b_buf_t payload; /* the body, unless bytes are given */
     e2b_bytes_t bytes;
+    e2b_header_lines_t lines;
     char *user;
     size_t max_answer;     /* 0: the usual */
     const char *then_path; /* a second request after the first; static text, NULL: none */

@@ -25,6 +25,7 @@ const NATIVE = [
   'getE2bSandboxLogs',
   'getE2bSandboxUrl',
   'writeE2bFile',
+  'writeE2bFiles',
   'readE2bFile',
   'listE2bFiles',
   'removeE2bFile',

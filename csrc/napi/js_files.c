@@ -20,13 +20,24 @@ static const char *read_user(e2b_request_t *request) {
     return e2b_read_string(&request->reader, user, "user");
 }
 
-/* Loop thread. writeFile(sandboxId, path, data, call) */
+/* Loop thread. Of a form, the path is not given. */
+static e2b_write_args_t read_write_args(e2b_request_t *request) {
+    e2b_reader_t *reader = &request->reader;
+    napi_value lines = e2b_read_field(reader, request->options, "lines");
+    napi_value form = e2b_read_field(reader, request->options, "form");
+    e2b_write_args_t args = {.form = e2b_read_bool(reader, form, "form", false)};
+    if (!args.form) args.path = read_path(request);
+    args.user = read_user(request);
+    args.headers = e2b_read_strings(reader, lines, "lines");
+    return args;
+}
+
+/* Loop thread. writeFile(sandboxId, path, data, call); call.lines: headers */
 napi_value e2b_js_write_file(napi_env env, napi_callback_info info) {
     e2b_request_t request;
     if (e2b_request_begin(&request, env, info, 3, E2B_ANSWER_JSON)) {
         const char *sandbox_id = e2b_request_sandbox(&request);
-        const char *path = read_path(&request);
-        const char *user = read_user(&request);
+        e2b_write_args_t args = read_write_args(&request);
         if (e2b_request_ok(&request) && !request.argv[2]) {
             e2b_err_set(&request.err, E2B_ERR_INVALID_ARGUMENT,
                         "data must be a string or a Buffer");
@@ -34,8 +45,7 @@ napi_value e2b_js_write_file(napi_env env, napi_callback_info info) {
         e2b_bytes_t data =
             e2b_read_bytes(&request.reader, request.argv[2], "data", &request.pending->held);
         if (e2b_request_ok(&request)) {
-            e2b_op_write_file(&request.call, sandbox_id, path, user, data, &request.op,
-                              &request.err);
+            e2b_op_write_file(&request.call, sandbox_id, &args, data, &request.op, &request.err);
         }
     }
     return e2b_request_finish(&request);
@@ -76,17 +86,17 @@ napi_value e2b_js_download(napi_env env, napi_callback_info info) {
     return e2b_request_finish(&request);
 }
 
-/* Loop thread. uploadFile(sandboxId, path, call); call.size, not given: not known */
+/* Loop thread. uploadFile(sandboxId, path, call); call.size, not given: not known; call.lines:
+ * headers; call.form: the body is a form that names its files */
 napi_value e2b_js_upload(napi_env env, napi_callback_info info) {
     e2b_request_t request;
     if (e2b_request_begin(&request, env, info, 2, E2B_ANSWER_JSON)) {
         const char *sandbox_id = e2b_request_sandbox(&request);
-        const char *path = read_path(&request);
-        const char *user = read_user(&request);
+        e2b_write_args_t args = read_write_args(&request);
         napi_value length = e2b_read_field(&request.reader, request.options, "size");
         int64_t size = e2b_read_whole(&request.reader, length, "size", 0, MAX_SIZE, -1);
         if (e2b_request_ok(&request)) {
-            e2b_op_upload(&request.call, sandbox_id, path, user, size, &request.op, &request.err);
+            e2b_op_upload(&request.call, sandbox_id, &args, size, &request.op, &request.err);
         }
     }
     return e2b_request_finish(&request);

@@ -103,6 +103,11 @@ class Call {
     });
   }
 
+  /** Before it begins, when something else had to be done first. @throws {CancelledError} */
+  checkWanted() {
+    if (this.signal !== null) checkSignal(this.signal, this.sandboxId);
+  }
+
   cancel() {
     this.addon.cancel(this.id);
   }

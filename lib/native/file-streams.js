@@ -78,10 +78,12 @@ class Upload {
   #over;
   #end;
   #ended = false;
+  #packer;
   failure = null;
 
-  constructor(call, source, size) {
+  constructor(call, source, size, packer) {
     this.#call = call;
+    this.#packer = packer;
     this.#source = source;
     this.#size = size;
     this.#iterator = (source[Symbol.asyncIterator] ?? source[Symbol.iterator]).call(source);
@@ -104,6 +106,7 @@ class Upload {
       this.failure = { error };
       this.#call.cancel();
     }
+    this.#packer?.close();
     // A source that is waited for cannot be asked to return, but it can be told to go.
     if (typeof this.#source.destroy === 'function') this.#source.destroy();
     else await this.#iterator.return?.();
@@ -117,12 +120,14 @@ class Upload {
       const bytes = Buffer.from(bytesOf(value, 'a piece of data'));
       this.#count(bytes.length);
       for (let at = 0; at < bytes.length && !this.#ended; at += MARK_BYTES) {
-        await this.#feed(bytes.subarray(at, at + MARK_BYTES));
+        const piece = bytes.subarray(at, at + MARK_BYTES);
+        await this.#feedAll(this.#packer ? await this.#packer.take(piece) : [piece]);
       }
     }
     if (this.#size !== undefined && this.#sent !== this.#size) {
       throw new InvalidArgumentError(`data ended after ${this.#sent} of ${this.#size} bytes`);
     }
+    if (this.#packer) await this.#feedAll(await this.#packer.end());
     this.#call.addon.feed(this.#call.id, NOTHING, true);
   }
 
@@ -131,6 +136,10 @@ class Upload {
     if (this.#size !== undefined && this.#sent > this.#size) {
       throw new InvalidArgumentError(`data is longer than its size of ${this.#size} bytes`);
     }
+  }
+
+  async #feedAll(pieces) {
+    for (const piece of pieces) if (!this.#ended) await this.#feed(piece);
   }
 
   async #feed(piece) {
@@ -144,12 +153,13 @@ class Upload {
 /**
  * @param {import('./calls').Call} call of an upload
  * @param {AsyncIterable|Iterable} source
- * @param {number|undefined} size
+ * @param {number|undefined} size of the source, in bytes
  * @param {() => Promise<unknown>} begin enters it
+ * @param {import('./uploads').Packer} [packer] between source and wire
  * @returns {Promise<unknown>} rejects with what the source threw, if it did
  */
-async function upload(call, source, size, begin) {
-  const feeding = new Upload(call, source, size);
+async function upload(call, source, size, begin, packer) {
+  const feeding = new Upload(call, source, size, packer);
   const sent = begin();
   const run = feeding.run();
   try {

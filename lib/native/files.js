@@ -4,15 +4,17 @@
 
 const { checkNumber, checkOptions, checkString, invalid, show } = require('../options');
 const { touch } = require('./activity');
-const { bytesOf, encodingOf } = require('./arguments');
+const { bytesOf, encodingOf, flagOf } = require('./arguments');
 const { Call } = require('./calls');
 const { CONNECTION_KEYS } = require('./connection');
 const { answerOf, ask, attempt, checkPath, checkSandboxId, rpc } = require('./direct');
 const { download, isSource, upload } = require('./file-streams');
-const { badResponse, fileInfo, listOf } = require('./shapes');
+const { badResponse, fileInfo, listOf, metadataOf } = require('./shapes');
+const { GZIP, Packer, formOf, metadataLines, packed } = require('./uploads');
 
 const FILE_KEYS = ['user', ...CONNECTION_KEYS];
-const WRITE_KEYS = ['size', ...FILE_KEYS];
+const WRITE_MANY_KEYS = ['metadata', ...FILE_KEYS];
+const WRITE_KEYS = ['size', 'gzip', ...WRITE_MANY_KEYS];
 const READ_KEYS = ['encoding', 'maxBytes', 'offset', ...FILE_KEYS];
 const SIGN_KEYS = ['operation', 'expiresInSeconds', ...FILE_KEYS];
 const LIST_KEYS = ['user', 'depth', ...CONNECTION_KEYS];
@@ -26,11 +28,13 @@ const MAX_FILE_BYTES = 256 * 1024 * 1024;
  * @param {string} path
  * @param {string|Uint8Array|ArrayBuffer|AsyncIterable|Iterable} data pieces of a stream are strings
  *   or bytes; it is read no faster than they are sent, and ended when the write fails
- * @param {object} [options] user, size (of a stream, in bytes, when it is known: a source that has
- *   more or fewer is an error), and the connection. For a stream `requestTimeoutMs` is the time in
- *   which nothing moves because of the far end.
- * @returns {Promise<{ sandboxId: string, path: string, name: string }>} the absolute path. A stream
- *   that fails half-way may leave a part of the file; it rejects with what the source threw
+ * @param {object} [options] user, metadata (kept with the file until it is written again; keys in
+ *   lower case), gzip (packs what goes over the wire), size (of a stream, in bytes, when it is known: a
+ *   source that has more or fewer is an error), and the connection. For a stream `requestTimeoutMs` is
+ *   the time in which nothing moves because of the far end.
+ * @returns {Promise<{ sandboxId: string, path: string, name: string, metadata: object }>} the absolute
+ *   path. A stream that fails half-way may leave a part of the file; it rejects with what the source
+ *   threw
  */
 function writeE2bFile(sandboxId, path, data, options) {
   try {
@@ -38,24 +42,69 @@ function writeE2bFile(sandboxId, path, data, options) {
     const streamed = isSource(data);
     const bytes = streamed ? null : bytesOf(data, 'data');
     checkSize(given.size, streamed);
-    const call = new Call(given, writeE2bFile, sandboxId, (batch, at) => {
-      touch(sandboxId);
-      const facts = { sandboxId, status: batch[at + 2] };
-      const [entry] = listOf(batch[at + 3], null, 'an upload', facts);
-      if (typeof entry?.path !== 'string') {
-        throw badResponse('the answer to an upload names no file', facts);
-      }
-      return { sandboxId, path: entry.path, name: entry.name };
-    });
-    call.record.user = given.user;
-    if (!streamed) return call.enter(call.begin().writeFile(sandboxId, path, bytes, call.record));
-    call.record.size = given.size;
-    return upload(call, data, given.size, () =>
-      call.enter(call.begin().uploadFile(sandboxId, path, call.record)),
+    const gzip = flagOf(given.gzip, 'gzip');
+    const call = uploadCall(writeE2bFile, sandboxId, given, ([entry]) => entry);
+    call.record.lines = [...metadataLines(given.metadata), ...(gzip ? [GZIP] : [])];
+    if (streamed) {
+      call.record.size = gzip ? undefined : given.size;
+      const begin = () => call.enter(call.begin().uploadFile(sandboxId, path, call.record));
+      return upload(call, data, given.size, begin, gzip ? new Packer() : undefined);
+    }
+    const send = (body) => {
+      call.checkWanted();
+      return call.enter(call.begin().writeFile(sandboxId, path, body, call.record));
+    };
+    return gzip ? packed(bytes).then(send) : send(bytes);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
+/**
+ * Writes several files by one request, one after the other.
+ *
+ * @param {string} sandboxId
+ * @param {{ path: string, data: string|Uint8Array|ArrayBuffer|AsyncIterable|Iterable }[]} files 1 to
+ *   1,000; data as of writeE2bFile, also streams
+ * @param {object} [options] user, metadata (of each of them), and the connection. `requestTimeoutMs` is
+ *   the time in which nothing moves because of the far end.
+ * @returns {Promise<{ sandboxId: string, path: string, name: string, metadata: object }[]>} rejects
+ *   with what a source threw. One that fails half-way may leave some of the files, and a part of one
+ */
+function writeE2bFiles(sandboxId, files, options) {
+  try {
+    const given = checkOptions(options, WRITE_MANY_KEYS, 'writeE2bFiles');
+    checkSandboxId(sandboxId);
+    const { pieces, size, type } = formOf(files);
+    const call = uploadCall(writeE2bFiles, sandboxId, given, (entries) => entries);
+    call.record.lines = [type, ...metadataLines(given.metadata)];
+    call.record.form = true;
+    call.record.size = size;
+    return upload(call, pieces, size, () =>
+      call.enter(call.begin().uploadFile(sandboxId, undefined, call.record)),
     );
   } catch (error) {
     return Promise.reject(error);
   }
+}
+
+function uploadCall(caller, sandboxId, given, pick) {
+  const call = new Call(given, caller, sandboxId, (batch, at) => {
+    touch(sandboxId);
+    const facts = { sandboxId, status: batch[at + 2] };
+    const entries = listOf(batch[at + 3], null, 'an upload', facts);
+    if (entries.length === 0 || entries.some(({ path }) => typeof path !== 'string')) {
+      throw badResponse('the answer to an upload names no file', facts);
+    }
+    return pick(
+      entries.map((entry) => {
+        const { path, name } = entry;
+        return { sandboxId, path, name, metadata: metadataOf(entry) };
+      }),
+    );
+  });
+  call.record.user = given.user;
+  return call;
 }
 
 function checkSize(size, streamed) {
@@ -115,7 +164,7 @@ function openFile(sandboxId, path, given) {
  * @param {string} path
  * @param {object} [options] depth (default 1: the folder alone), user, and the connection
  * @returns {Promise<object[]>} { name, path, type, size, mode, permissions, owner, group, modifiedAt,
- *   symlinkTarget }; rejects with NOT_FOUND when there is no such folder
+ *   symlinkTarget, metadata }; rejects with NOT_FOUND when there is no such folder
  */
 function listE2bFiles(sandboxId, path, options) {
   try {
@@ -256,4 +305,5 @@ module.exports = {
   signE2bFileUrl,
   statE2bFile,
   writeE2bFile,
+  writeE2bFiles,
 };

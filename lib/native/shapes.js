@@ -64,8 +64,8 @@ function listOf(body, key, what, facts) {
 const textOr = (value, otherwise = null) => (typeof value === 'string' ? value : otherwise);
 const numberOr = (value, otherwise = null) => (typeof value === 'number' ? value : otherwise);
 
-function metadataOf(detail) {
-  return isRecord(detail.metadata) ? detail.metadata : {};
+function metadataOf({ metadata }) {
+  return isRecord(metadata) ? metadata : {};
 }
 
 /**
@@ -207,6 +207,7 @@ function fileInfo(entry) {
     group: textOr(entry.group),
     modifiedAt: textOr(entry.modifiedTime),
     symlinkTarget: textOr(entry.symlinkTarget),
+    metadata: metadataOf(entry),
   };
 }
 
@@ -218,6 +219,7 @@ module.exports = {
   describeSandbox,
   fileInfo,
   listOf,
+  metadataOf,
   objectOf,
   processInfo,
   sandboxStatus,

@@ -212,9 +212,9 @@ TEST("a large body is sent once on a warmed connection that dies") {
     memset(bytes, 'x', len);
     far_reset(far_on(drive.far, "POST /files"));
     e2b_op_t *op = NULL;
-    CHECK_INT(
-        e2b_op_write_file(&drive.call, SANDBOX, "/big", NULL, (e2b_bytes_t){bytes, len}, &op, NULL),
-        E2B_OK);
+    e2b_write_args_t args = {.path = "/big"};
+    CHECK_INT(e2b_op_write_file(&drive.call, SANDBOX, &args, (e2b_bytes_t){bytes, len}, &op, NULL),
+              E2B_OK);
     const e2b_err_t *err = drive_run(&drive, op)->err;
     CHECK_INT(err->code, E2B_ERR_CONNECTION_LOST);
     CHECK_INT(err->outcome, E2B_OUTCOME_UNKNOWN);

@@ -124,8 +124,12 @@ TEST("set timeout") {
     oom_end();
 }
 
+static const char *const header_texts[] = {"X-Metadata-a: b"};
+static const e2b_strings_t oom_headers = {header_texts, 1};
+
 static int build_write(const e2b_call_t *call, e2b_op_t **out, e2b_err_t *err) {
-    return e2b_op_write_file(call, SANDBOX, "/tmp/f", "root", (e2b_bytes_t){"text", 4}, out, err);
+    e2b_write_args_t args = {.path = "/tmp/f", .user = "root", .headers = oom_headers};
+    return e2b_op_write_file(call, SANDBOX, &args, (e2b_bytes_t){"text", 4}, out, err);
 }
 
 TEST("writing a file") {
@@ -178,7 +182,8 @@ TEST("a file down, as a stream, from an offset on") {
 #define UPLOAD 200000 /* bytes */
 
 static int build_upload(const e2b_call_t *call, e2b_op_t **out, e2b_err_t *err) {
-    return e2b_op_upload(call, SANDBOX, "/tmp/f", "root", UPLOAD, out, err);
+    e2b_write_args_t args = {.path = "/tmp/f", .user = "root", .headers = oom_headers};
+    return e2b_op_upload(call, SANDBOX, &args, UPLOAD, out, err);
 }
 
 TEST("a file up, as a stream, fed in two pieces") {

@@ -332,14 +332,18 @@ TEST("a file is written and read as bytes, whatever they are") {
     static const char bytes[] = "\0\xff\r\n\r\nNUL";
     far_reply(far_on(drive.far, "POST /files"), 200, "Content-Type: text/plain\r\n", "[{}]");
     e2b_op_t *op = NULL;
-    CHECK_INT(e2b_op_write_file(&drive.call, SANDBOX, "/a b/\xc3\xa9", "root",
-                                (e2b_bytes_t){bytes, sizeof bytes}, &op, NULL),
+    const char *const headers[] = {"X-Metadata-a: b", "Content-Encoding: gzip"};
+    e2b_write_args_t args = {.path = "/a b/\xc3\xa9", .user = "root", .headers = {headers, 2}};
+    CHECK_INT(e2b_op_write_file(&drive.call, SANDBOX, &args, (e2b_bytes_t){bytes, sizeof bytes},
+                                &op, NULL),
               E2B_OK);
     CHECK_STR(drive_run(&drive, op)->body->data, "[{}]");
     const far_request_t *request = far_request_of(drive.far, "POST /files", 0);
     CHECK_STR(request->line, "POST /files?path=%2Fa%20b%2F%C3%A9&username=root");
     CHECK_MEM(request->body, request->body_len, bytes, sizeof bytes);
     CHECK_STR(far_header(drive.far, request, "Content-Type"), "application/octet-stream");
+    CHECK_STR(far_header(drive.far, request, "X-Metadata-a"), "b");
+    CHECK_STR(far_header(drive.far, request, "Content-Encoding"), "gzip");
     far_answer_t *answer = far_on(drive.far, "GET /files");
     far_send(answer, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n");
     far_send_bytes(answer, bytes, sizeof bytes);
@@ -356,7 +360,8 @@ TEST("an empty file is written and read") {
     far_reply(far_on(drive.far, "POST /files"), 200, NULL, "[]");
     far_reply(far_on(drive.far, "GET /files"), 200, NULL, "");
     e2b_op_t *op = NULL;
-    CHECK_INT(e2b_op_write_file(&drive.call, SANDBOX, "e", NULL, (e2b_bytes_t){NULL, 0}, &op, NULL),
+    e2b_write_args_t args = {.path = "e"};
+    CHECK_INT(e2b_op_write_file(&drive.call, SANDBOX, &args, (e2b_bytes_t){NULL, 0}, &op, NULL),
               E2B_OK);
     CHECK_INT(drive_run(&drive, op)->err->code, E2B_OK);
     CHECK_STR(far_header(drive.far, far_request_of(drive.far, "POST /files", 0), "Content-Length"),
@@ -378,7 +383,8 @@ TEST("a file longer than the bound, one that is not there, a full disk") {
               E2B_ERR_RESPONSE_TOO_LARGE);
     CHECK_INT(drive_run(&drive, read_file(&drive, "x", NULL, 10))->err->code, E2B_ERR_NOT_FOUND);
     e2b_op_t *op = NULL;
-    CHECK_INT(e2b_op_write_file(&drive.call, SANDBOX, "x", NULL, (e2b_bytes_t){"x", 1}, &op, NULL),
+    e2b_write_args_t args = {.path = "x"};
+    CHECK_INT(e2b_op_write_file(&drive.call, SANDBOX, &args, (e2b_bytes_t){"x", 1}, &op, NULL),
               E2B_OK);
     CHECK_INT(drive_run(&drive, op)->err->code, E2B_ERR_DISK_FULL);
     drive_end(&drive);

@@ -23,7 +23,8 @@ static e2b_op_t *download(drive_t *drive, int64_t offset) {
 }
 
 static e2b_op_t *upload(drive_t *drive, int64_t size) {
-    DRIVE_OP(e2b_op_upload(&drive->call, SANDBOX, PATH, NULL, size, &op, &err));
+    e2b_write_args_t args = {.path = PATH};
+    DRIVE_OP(e2b_op_upload(&drive->call, SANDBOX, &args, size, &op, &err));
 }
 
 /* The head and the first bytes of an answer that says total. */
@@ -265,6 +266,33 @@ TEST("a file goes up whole and in order, fed in pieces as they are wanted") {
     CHECK_STR(far_header(drive.far, request, "expect"), "");
     drive_end(&drive);
     free(bytes);
+}
+
+TEST("a form goes up under the type that its caller names, and without a path") {
+    drive_t drive;
+    drive_init(&drive);
+    drive_known(&drive);
+    far_reply(far_on(drive.far, POST), 200, NULL, "[]");
+    const char *const headers[] = {"Content-Type: multipart/form-data; boundary=b",
+                                   "X-Metadata-a: b"};
+    e2b_write_args_t args = {.user = "root", .headers = {headers, 2}, .form = true};
+    e2b_op_t *op = NULL;
+    CHECK_INT(e2b_op_upload(&drive.call, SANDBOX, &args, 5, &op, NULL), E2B_OK);
+    uint64_t id = drive_submit(&drive, op);
+    size_t waiting;
+    CHECK_INT(feed(&drive, id, "--b--", 5, true, &waiting), E2B_OK);
+    CHECK_INT(drive_wait(&drive, id)->err->code, E2B_OK);
+    const far_request_t *request = far_request_of(drive.far, POST, 0);
+    CHECK_STR(request->line, "POST /files?username=root");
+    CHECK_STR(far_header(drive.far, request, "content-type"), "multipart/form-data; boundary=b");
+    CHECK_STR(far_header(drive.far, request, "x-metadata-a"), "b");
+    CHECK_STR(request->body, "--b--");
+    args.form = false;
+    e2b_err_t err;
+    e2b_err_init(&err);
+    CHECK_INT(e2b_op_upload(&drive.call, SANDBOX, &args, 5, &op, &err), E2B_ERR_INVALID_ARGUMENT);
+    CHECK(strstr(err.message, "path") != NULL);
+    drive_end(&drive);
 }
 
 TEST("a file of a length that nobody knows goes up in chunks") {

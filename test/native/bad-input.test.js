@@ -137,6 +137,8 @@ describe('options', () => {
     ['setE2bSandboxTimeout', [ID, 5], 'apikey', 'apiKey'],
     ['connectE2bSandbox', [ID], 'timeOut', 'timeout'],
     ['writeE2bFile', [ID, 'p', 'd'], 'users', 'user'],
+    ['writeE2bFile', [ID, 'p', 'd'], 'metaData', 'metadata'],
+    ['writeE2bFiles', [ID, [{ path: 'p', data: 'd' }]], 'metaData', 'metadata'],
     ['readE2bFile', [ID, 'p'], 'encode', 'encoding'],
     ['listE2bFiles', [ID, 'p'], 'depths', 'depth'],
     ['removeE2bFile', [ID, 'p'], 'proxi', 'proxy'],

@@ -3,11 +3,14 @@
 // Our requests beside the recorded ones of the official client: method, path, query, the headers that
 // matter, body. Where we differ on purpose, DIFFERENCES says so, with the reason; anything else fails.
 
+const { gunzipSync } = require('node:zlib');
 const native = require('../../lib');
 const { replay } = require('./helpers/replay-server');
 
 const ID = 'itestsandbox000000000';
 const HEADERS = [
+  'content-encoding',
+  'x-metadata-owner',
   'content-type',
   'x-api-key',
   'x-access-token',
@@ -180,6 +183,29 @@ const CASES = [
     (o) => native.writeE2bFile(ID, 'dir/b.txt', 'B', { ...o, user: 'root' }),
     ['octets'],
   ],
+  [
+    'files_write_metadata',
+    (o) => native.writeE2bFile(ID, '/home/user/m.txt', 'x', { ...o, metadata: { owner: 'me' } }),
+    ['octets'],
+  ],
+  [
+    'files_write_gzip',
+    (o) => native.writeE2bFile(ID, '/home/user/d.txt', 'hello gzip', { ...o, gzip: true }),
+    [],
+  ],
+  [
+    'files_write_many',
+    (o) =>
+      native.writeE2bFiles(
+        ID,
+        [
+          { path: '/home/user/1.txt', data: 'one' },
+          { path: 'sub/2.txt', data: 'two' },
+        ],
+        o,
+      ),
+    [],
+  ],
   ['files_read_text', (o) => native.readE2bFile(ID, '/home/user/a.txt', o), []],
   [
     'files_read_bytes_user',
@@ -208,13 +234,20 @@ function comparable({ method, target, headers, body }) {
   const path = mark < 0 ? target : target.slice(0, mark);
   const query = Object.fromEntries(new URLSearchParams(mark < 0 ? '' : target.slice(mark + 1)));
   const kept = HEADERS.filter((name) => headers[name] !== undefined);
+  const type = headers['content-type'] ?? '';
+  const [, boundary] = /; boundary=(.*)/.exec(type) ?? [];
+  const named = (text) => (boundary ? text.replaceAll(boundary, 'BOUNDARY') : text);
   return {
     method,
     path,
     query,
-    headers: Object.fromEntries(kept.map((name) => [name, headers[name]])),
-    body: bodyOf(headers['content-type'] ?? '', body),
+    headers: Object.fromEntries(kept.map((name) => [name, named(headers[name])])),
+    body: boundary ? named(body.toString('latin1')) : bodyOf(type, unpacked(headers, body)),
   };
+}
+
+function unpacked(headers, body) {
+  return headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body;
 }
 
 function bodyOf(type, body) {

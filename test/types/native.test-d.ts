@@ -18,6 +18,9 @@ import {
   SandboxManager,
   SandboxStatus,
   terminateE2bSandbox,
+  writeE2bFile,
+  writeE2bFiles,
+  WrittenFile,
 } from '../..';
 
 expectType<string>(getVersion());
@@ -71,6 +74,9 @@ expectError(
   createE2bSandbox('a', 'base', 60, undefined, undefined, { network: { denyOut: '0.0.0.0/0' } }),
 );
 expectType<Promise<string>>(readE2bFile('i', 'p'));
+expectType<Promise<WrittenFile>>(writeE2bFile('i', 'p', 'd', { gzip: true, metadata: { a: 'b' } }));
+expectType<Promise<WrittenFile[]>>(writeE2bFiles('i', [{ path: 'p', data: ['d'] }]));
+expectError(writeE2bFiles('i', [{ path: 'p', data: 'd' }], { gzip: true }));
 expectType<Promise<Buffer>>(readE2bFile('i', 'p', { encoding: 'buffer' }));
 expectAssignable<Promise<{ alreadyGone: boolean }>>(terminateE2bSandbox('i', true));
 

@@ -13,7 +13,7 @@ const C_LEVELS = [
   ['err', 'alloc', 'buf', 'base64', 'socket', 'url', 'json', 'config'],
   ['platform', 'platform_epoll', 'platform_kqueue'],
   ['timers', 'host_memory', 'address', 'sockets', 'lane', 'engine', 'tls'],
-  ['http', 'http2', 'http_error', 'http_head', 'rpc', 'event'],
+  ['header_lines', 'http', 'http2', 'http_error', 'http_head', 'rpc', 'event'],
   ['access'],
   ['operation', 'client'],
   ['unary', 'direct'],

@@ -135,6 +135,7 @@ function officialClient(sdk, { name, options }) {
 
     // ---- files
     write: ({ sandbox }, path, data, settings) => sandbox.files.write(path, data, settings),
+    writeMany: ({ sandbox }, files) => sandbox.files.write(files),
     async read({ sandbox }, path, { as = 'text', ...settings } = {}) {
       const format = as;
       const found = await sandbox.files.read(path, { ...settings, format });

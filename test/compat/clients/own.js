@@ -17,11 +17,7 @@ function ownClient(native, { options }) {
     name: 'own',
     sdk: native,
     options,
-    lacks: new Set([
-      'list.order',
-      ...['files.metadata', 'files.gzip', 'files.many', 'git', 'templates', 'templates.tags'],
-      'connect.reboot',
-    ]),
+    lacks: new Set([...['list.order', 'git', 'templates', 'templates.tags'], 'connect.reboot']),
     kindOf: ownKind,
 
     // ---- sandboxes
@@ -124,6 +120,7 @@ function ownClient(native, { options }) {
     // ---- files
     write: ({ id }, path, data, settings) =>
       native.writeE2bFile(id, path, data, { ...options, ...settings }),
+    writeMany: ({ id }, files) => native.writeE2bFiles(id, files, options),
     async read({ id }, path, { as = 'text', ...settings } = {}) {
       const encoding = { text: 'utf8', stream: 'stream' }[as] ?? 'buffer';
       const found = await native.readE2bFile(id, path, { ...options, ...settings, encoding });
@@ -225,8 +222,11 @@ function infoOf({ sandboxId, status, metadata, startedAt, endsAt, template, cpuC
   };
 }
 
-function entryOf({ name, path, type, size, mode, permissions, owner, symlinkTarget }) {
-  return { name, path, size, mode, permissions, owner, type, target: symlinkTarget };
+function entryOf({ name, path, type, size, mode, permissions, owner, symlinkTarget, metadata }) {
+  return {
+    ...{ name, path, size, mode, permissions, owner, type, target: symlinkTarget },
+    ...(Object.keys(metadata).length > 0 ? { metadata } : {}),
+  };
 }
 
 module.exports = { ownClient };

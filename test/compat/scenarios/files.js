@@ -74,15 +74,17 @@ module.exports = [
     name: 'writes several files in one request',
     needs: ['files.many'],
     async run(client, t) {
-      const { id, sandbox } = await t.box();
-      await sandbox.files.write([
+      const box = await t.box();
+      const written = await client.writeMany(box, [
         { path: '1.txt', data: 'one' },
-        { path: '/home/user/sub/2.txt', data: 'two' },
+        { path: '/home/user/sub/2.txt', data: new Blob(['two']).stream() },
       ]);
-      const box = { id, sandbox };
-      return [await client.read(box, '1.txt'), await client.read(box, 'sub/2.txt')];
+      return [
+        written.map(({ name, path }) => `${name} ${path}`),
+        ...[await client.read(box, '1.txt'), await client.read(box, 'sub/2.txt')],
+      ];
     },
-    expected: ['one', 'two'],
+    expected: [['1.txt /home/user/1.txt', '2.txt /home/user/sub/2.txt'], 'one', 'two'],
   },
   {
     op: 'files.metadata',
@@ -90,12 +92,24 @@ module.exports = [
     needs: ['files.metadata'],
     async run(client, t) {
       const box = await t.box();
-      await client.write(box, 'm', 'x', { metadata: { author: 'me', kind: 'a b' } });
-      const { metadata } = await client.stat(box, 'm');
+      const metadata = { Author: 'me', kind: 'a b' };
+      const written = await client.write(box, 'm', 'x', { metadata });
+      const shown = (await client.stat(box, 'm')).metadata;
       await client.write(box, 'm', 'x');
-      return [metadata, (await client.stat(box, 'm')).metadata ?? null];
+      return [written.metadata, shown, (await client.stat(box, 'm')).metadata ?? null];
     },
-    expected: [{ author: 'me', kind: 'a b' }, null],
+    expected: [{ author: 'me', kind: 'a b' }, { author: 'me', kind: 'a b' }, null],
+  },
+  {
+    op: 'files.metadata',
+    name: 'is refused when it is no header',
+    needs: ['files.metadata'],
+    async run(client, t) {
+      const box = await t.box();
+      const write = (metadata) => t.failure(client.write(box, 'm', 'x', { metadata }));
+      return [await write({ 'a b': 'c' }), await write({ a: 'ü' }), await write({ '': 'c' })];
+    },
+    expected: ['invalid', 'invalid', 'invalid'],
   },
   {
     op: 'files.read',
