@@ -953,7 +953,11 @@ export class TimeoutError extends E2bError {}
 export class NetworkError extends E2bError {}
 /** BAD_RESPONSE, RESPONSE_TOO_LARGE, REDIRECT_REFUSED. */
 export class ProtocolError extends E2bError {}
-/** SERVER_ERROR (500), BAD_GATEWAY, SERVER_BUSY (503), NO_COMPATIBLE_NODE, GATEWAY_TIMEOUT, ... */
+/**
+ * SERVER_ERROR (500), BAD_GATEWAY, SERVER_BUSY (503), NO_COMPATIBLE_NODE, GATEWAY_TIMEOUT, ...; and,
+ * when it has failed so often that the manager does not even ask: BREAKER_OPEN, THROTTLED, EJECTED
+ * ('not-sent', try again after `retryAfterMs`).
+ */
 export class ServerError extends E2bError {}
 /** CANCELLED: `cause` is the reason of the signal. */
 export class CancelledError extends E2bError {}

@@ -89,7 +89,10 @@ typedef enum e2b_outcome {
     X(CERTIFICATE_NOT_YET_VALID, 38, "NetworkError", "CERTIFICATE_NOT_YET_VALID")                  \
     X(CERTIFICATE_NAME, 39, "NetworkError", "CERTIFICATE_NAME")                                    \
     X(CERTIFICATE_SELF_SIGNED, 40, "NetworkError", "CERTIFICATE_SELF_SIGNED")                      \
-    X(CERTIFICATE_UNKNOWN_ISSUER, 41, "NetworkError", "CERTIFICATE_UNKNOWN_ISSUER")
+    X(CERTIFICATE_UNKNOWN_ISSUER, 41, "NetworkError", "CERTIFICATE_UNKNOWN_ISSUER")                \
+    X(BREAKER_OPEN, 42, "ServerError", "BREAKER_OPEN")                                             \
+    X(THROTTLED, 43, "ServerError", "THROTTLED")                                                   \
+    X(EJECTED, 44, "ServerError", "EJECTED")
 
 enum {
     E2B_OK = 0,

@@ -1,0 +1,441 @@
+'use strict';
+
+// lib/policy/breaker.js: exact transitions under a clock that stands still, and any mixture of calls
+// against a reference model that keeps every call in a list.
+
+const fc = require('fast-check');
+const { Breaker, BREAKER_DEFAULTS } = require('../../../lib/policy/breaker');
+const { virtualClock } = require('./helpers/virtual-clock');
+
+function newBreaker(numbers) {
+  const time = virtualClock();
+  const told = [];
+  const onChange = (state, facts) => told.push([state, facts.reason ?? null]);
+  const breaker = new Breaker({ clock: time.clock, numbers, onChange });
+  return { time, told, breaker };
+}
+const calls = (breaker, n, how, ms) => {
+  for (let i = 0; i < n; i++) breaker.enter()[how](ms);
+};
+const refusalOf = (breaker) => {
+  try {
+    breaker.enter();
+    return null;
+  } catch (error) {
+    return error;
+  }
+};
+function open(numbers) {
+  const all = newBreaker(numbers);
+  calls(all.breaker, 20, 'failure');
+  return all;
+}
+
+test('it opens at half of twenty calls', () => {
+  const { breaker, told } = newBreaker();
+  calls(breaker, 10, 'success');
+  calls(breaker, 9, 'failure');
+  expect(breaker.state).toBe('closed');
+  calls(breaker, 1, 'failure');
+  expect(breaker.state).toBe('open');
+  expect(told).toEqual([['open', 'failures']]);
+});
+
+test('nineteen failures in a row do not open it: there were too few calls', () => {
+  const { breaker } = newBreaker();
+  calls(breaker, 19, 'failure');
+  expect(breaker.state).toBe('closed');
+});
+
+test('less than half does not open it', () => {
+  const { breaker } = newBreaker();
+  calls(breaker, 11, 'success');
+  calls(breaker, 10, 'failure');
+  expect(breaker.state).toBe('closed');
+});
+
+test('failures older than 30 s are forgotten', () => {
+  const { breaker, time } = newBreaker();
+  calls(breaker, 19, 'failure');
+  time.advance(30_000);
+  calls(breaker, 1, 'failure');
+  expect(breaker.counts).toEqual({ calls: 1, failures: 1, slow: 0 });
+  expect(breaker.state).toBe('closed');
+});
+
+test('calls of one minute open it when all are so slow', () => {
+  const { breaker, told } = newBreaker();
+  calls(breaker, 19, 'success', 60_000);
+  expect(breaker.state).toBe('closed');
+  calls(breaker, 1, 'success', 60_000);
+  expect(told).toEqual([['open', 'slow']]);
+});
+
+test('the slow-call rate can be lower', () => {
+  const { breaker } = newBreaker({ slowCallMs: 5000, slowCallRate: 0.5 });
+  calls(breaker, 10, 'success', 4999);
+  calls(breaker, 9, 'success', 5000);
+  expect(breaker.state).toBe('closed');
+  calls(breaker, 1, 'success', 5000);
+  expect(breaker.state).toBe('open');
+});
+
+test('calls that were given up are not counted', () => {
+  const { breaker } = newBreaker();
+  calls(breaker, 100, 'cancel');
+  expect(breaker.counts.calls).toBe(0);
+});
+
+test('open: refused at once, not sent, with the time until a probe', () => {
+  const { breaker, time } = open();
+  time.advance(4000);
+  expect(refusalOf(breaker)).toMatchObject({
+    ...{ name: 'ServerError', code: 'BREAKER_OPEN', outcome: 'not-sent', retryable: true },
+    retryAfterMs: 6000,
+  });
+});
+
+test('to ask for a refusal makes no call', () => {
+  const { breaker, time } = open();
+  expect(breaker.refusal()).toMatchObject({ code: 'BREAKER_OPEN', retryAfterMs: 10_000 });
+  time.advance(10_000);
+  expect(breaker.refusal()).toBeNull();
+  expect(breaker.refusal()).toBeNull();
+});
+
+test('after 10 s one probe at a time; three that pass close it', () => {
+  const { breaker, time, told } = open();
+  time.advance(10_000);
+  const first = breaker.enter();
+  expect(breaker.state).toBe('half-open');
+  expect(refusalOf(breaker)).toMatchObject({ code: 'BREAKER_OPEN', retryAfterMs: null });
+  first.success();
+  breaker.enter().success();
+  expect(breaker.state).toBe('half-open');
+  breaker.enter().success();
+  expect(breaker.state).toBe('closed');
+  expect(told).toEqual([
+    ['open', 'failures'],
+    ['half-open', null],
+    ['closed', 'probes'],
+  ]);
+});
+
+test('never more probes under way than are still needed', () => {
+  const { breaker, time } = open({ probes: 3, probesAtOnce: 3 });
+  time.advance(10_000);
+  breaker.enter().success();
+  breaker.enter();
+  breaker.enter();
+  expect(refusalOf(breaker)).toMatchObject({ code: 'BREAKER_OPEN' });
+});
+
+test('a probe that fails, or is slow, opens it for twice as long, up to five minutes', () => {
+  const { breaker, time } = open();
+  const waits = [];
+  for (const [how, ms] of [['failure'], ['success', 60_000], ['failure'], ['failure']]) {
+    time.advance(breaker.refusal().retryAfterMs);
+    breaker.enter()[how](ms);
+    waits.push(breaker.refusal().retryAfterMs);
+  }
+  expect(waits).toEqual([20_000, 40_000, 80_000, 160_000]);
+  for (let i = 0; i < 3; i++) {
+    time.advance(breaker.refusal().retryAfterMs);
+    breaker.enter().failure();
+  }
+  expect(breaker.refusal().retryAfterMs).toBe(300_000);
+});
+
+test('a probe that was given up frees its place and proves nothing', () => {
+  const { breaker, time } = open();
+  time.advance(10_000);
+  breaker.enter().cancel();
+  breaker.enter().success();
+  expect(breaker.state).toBe('half-open');
+});
+
+test('a probe that nobody hears of again counts as failed after two minutes', () => {
+  const { breaker, time } = open();
+  time.advance(10_000);
+  const lost = breaker.enter();
+  time.advance(119_999);
+  expect(breaker.state).toBe('half-open');
+  time.advance(1);
+  expect(breaker.state).toBe('open');
+  lost.success();
+  expect(breaker.state).toBe('open');
+});
+
+test('it closes and opens again within 30 s: the time open keeps growing; later it starts anew', () => {
+  const { breaker, time } = open();
+  const recover = () => {
+    time.advance(breaker.refusal().retryAfterMs);
+    calls(breaker, 3, 'success');
+  };
+  recover();
+  calls(breaker, 20, 'failure');
+  expect(breaker.refusal().retryAfterMs).toBe(20_000);
+  recover();
+  time.advance(30_000);
+  calls(breaker, 20, 'failure');
+  expect(breaker.refusal().retryAfterMs).toBe(10_000);
+});
+
+test('an outcome that is known late counts when it is known', () => {
+  const { breaker, time } = newBreaker();
+  const unknown = Array.from({ length: 20 }, () => breaker.enter());
+  time.advance(25_000);
+  calls(breaker, 5, 'failure');
+  for (const ticket of unknown) ticket.success();
+  expect(breaker.state).toBe('closed');
+  expect(breaker.counts).toEqual({ calls: 25, failures: 5, slow: 0 });
+});
+
+test('only the first word of a call counts', () => {
+  const { breaker } = newBreaker();
+  const ticket = breaker.enter();
+  ticket.success();
+  ticket.failure();
+  expect(breaker.counts).toEqual({ calls: 1, failures: 0, slow: 0 });
+});
+
+test('what began before it opened is no news afterwards', () => {
+  const { breaker, time } = newBreaker();
+  const early = Array.from({ length: 3 }, () => breaker.enter());
+  calls(breaker, 20, 'failure');
+  time.advance(10_000);
+  expect(breaker.state).toBe('half-open');
+  for (const ticket of early) ticket.success();
+  expect(breaker.state).toBe('half-open');
+});
+
+test('isolated: refused until it is reset', () => {
+  const { breaker, time, told } = newBreaker();
+  breaker.isolate();
+  time.advance(1e9);
+  expect(refusalOf(breaker)).toMatchObject({ code: 'BREAKER_OPEN', retryAfterMs: null });
+  breaker.isolate();
+  breaker.reset();
+  expect(breaker.state).toBe('closed');
+  expect(told).toEqual([
+    ['open', 'isolated'],
+    ['closed', 'reset'],
+  ]);
+});
+
+test('reset forgets counts and growth', () => {
+  const { breaker, time } = open();
+  time.advance(10_000);
+  breaker.enter().failure();
+  breaker.reset();
+  calls(breaker, 19, 'failure');
+  expect(breaker.state).toBe('closed');
+  calls(breaker, 1, 'failure');
+  expect(breaker.refusal().retryAfterMs).toBe(10_000);
+});
+
+// ---- saved and restored ------------------------------------------------------------------------
+
+function restored(saved, downMs = 0, numbers = undefined) {
+  const time = virtualClock({ startMs: 5 });
+  const clock = { ...time.clock, now: () => saved.savedAtMs + downMs + time.nowMs - 5 };
+  const breaker = new Breaker({ clock, numbers });
+  const good = breaker.restore(JSON.parse(JSON.stringify(saved)));
+  return { breaker, time, good };
+}
+
+test('an open breaker is open for the rest of its time after a restart', () => {
+  const { breaker, time } = open();
+  time.advance(2000);
+  const later = restored(breaker.toJSON(), 3000);
+  expect(later.breaker.refusal().retryAfterMs).toBe(5000);
+  later.time.advance(5000);
+  expect(later.breaker.state).toBe('half-open');
+});
+
+test('its growth survives too, and a half-open one probes anew', () => {
+  const { breaker, time } = open();
+  time.advance(10_000);
+  breaker.enter();
+  const later = restored(breaker.toJSON());
+  expect(later.breaker.state).toBe('half-open');
+  later.breaker.enter().failure();
+  expect(later.breaker.refusal().retryAfterMs).toBe(20_000);
+});
+
+test('the counts of a closed one survive, as far as they are not too old', () => {
+  const { breaker, time } = newBreaker();
+  calls(breaker, 5, 'failure');
+  time.advance(15_000);
+  calls(breaker, 4, 'failure');
+  const saved = breaker.toJSON();
+  expect(restored(saved).breaker.counts.failures).toBe(9);
+  expect(restored(saved, 15_000).breaker.counts.failures).toBe(4);
+  expect(restored(saved, 60_000).breaker.counts.failures).toBe(0);
+});
+
+test('a wall clock that was set back makes it wait no longer than it would have', () => {
+  const { breaker } = open();
+  expect(restored(breaker.toJSON(), -1e9).breaker.refusal().retryAfterMs).toBe(10_000);
+});
+
+test('an isolated one stays so', () => {
+  const { breaker } = newBreaker();
+  breaker.isolate();
+  expect(restored(breaker.toJSON()).breaker.state).toBe('isolated');
+});
+
+test.each([[null], [{}], [{ state: 'ajar', opens: 1, leftMs: 1, savedAtMs: 1 }], ['x']])(
+  'what is no saved breaker changes nothing (%j)',
+  (saved) => {
+    const { breaker } = newBreaker();
+    expect(breaker.restore(saved)).toBe(false);
+    expect(breaker.state).toBe('closed');
+  },
+);
+
+// ---- against a model ---------------------------------------------------------------------------
+
+const NUMBERS = { ...BREAKER_DEFAULTS, minimumCalls: 4, probes: 2, probesAtOnce: 2, openMs: 5000 };
+const BUCKET_MS = NUMBERS.windowMs / 10;
+
+/** The rule written down: all ended calls in a list, all open ones in another. */
+class Model {
+  state = 'closed';
+  nowMs = 0;
+  ended = [];
+  open = [];
+  generation = 0;
+  opens = 0;
+  untilMs = 0;
+  closedMs = -Infinity;
+  passed = 0;
+
+  change(state) {
+    this.state = state;
+    this.generation++;
+    this.ended = [];
+    this.passed = 0;
+    if (state === 'closed') this.closedMs = this.nowMs;
+  }
+
+  trip() {
+    const again = this.state === 'half-open' || this.nowMs - this.closedMs < NUMBERS.windowMs;
+    this.opens = again ? this.opens + 1 : 1;
+    this.untilMs = this.nowMs + Math.min(NUMBERS.maxOpenMs, NUMBERS.openMs * 2 ** (this.opens - 1));
+    this.change('open');
+  }
+
+  tick() {
+    if (this.state === 'open' && this.nowMs >= this.untilMs) this.change('half-open');
+    const lost = this.probes().some(({ at }) => this.nowMs - at >= NUMBERS.probeTimeoutMs);
+    if (lost) this.trip();
+  }
+
+  probes() {
+    if (this.state !== 'half-open') return [];
+    return this.open.filter(({ generation }) => generation === this.generation);
+  }
+
+  mayEnter() {
+    if (this.state === 'closed') return true;
+    const most = Math.min(NUMBERS.probesAtOnce, NUMBERS.probes - this.passed);
+    return this.state === 'half-open' && this.probes().length < most;
+  }
+
+  end(call, how, slow) {
+    if (call.generation !== this.generation || how === 'cancel') return;
+    const bad = how === 'failure';
+    if (this.state === 'half-open') {
+      if (bad || slow) this.trip();
+      else if (++this.passed === NUMBERS.probes) this.change('closed');
+      return;
+    }
+    const bucket = (ms) => Math.floor((ms + 1_000_000) / BUCKET_MS);
+    this.ended.push({ at: this.nowMs, bad, slow });
+    const recent = this.ended.filter(({ at }) => bucket(at) > bucket(this.nowMs) - 10);
+    const share = (test_) => recent.filter(test_).length / recent.length;
+    if (recent.length < NUMBERS.minimumCalls) return;
+    if (share((c) => c.bad) >= 0.5 || share((c) => c.slow) >= 1) this.trip();
+  }
+}
+
+class Advance {
+  constructor(ms) {
+    this.ms = ms;
+  }
+  check() {
+    return true;
+  }
+  run(model, { time, breaker }) {
+    time.advance(this.ms);
+    model.nowMs += this.ms;
+    model.tick();
+    expect(breaker.state).toBe(model.state);
+  }
+  toString() {
+    return `advance(${this.ms})`;
+  }
+}
+class Enter {
+  check() {
+    return true;
+  }
+  run(model, { breaker, tickets }) {
+    model.tick();
+    const refused = breaker.refusal();
+    expect(refused === null).toBe(model.mayEnter());
+    if (refused !== null) {
+      const left = model.state === 'open' ? model.untilMs - model.nowMs : null;
+      expect(refused.retryAfterMs).toBe(left);
+      expect(() => breaker.enter()).toThrow(/not sent/);
+      return;
+    }
+    tickets.push(breaker.enter());
+    model.open.push({ generation: model.generation, at: model.nowMs });
+  }
+  toString() {
+    return 'enter';
+  }
+}
+class End {
+  constructor(n, how, slow) {
+    Object.assign(this, { n, how, slow });
+  }
+  check(model) {
+    return model.open.length > 0;
+  }
+  run(model, { breaker, tickets }) {
+    const at = this.n % tickets.length;
+    tickets.splice(at, 1)[0][this.how](this.slow ? 60_000 : 1);
+    const [call] = model.open.splice(at, 1);
+    model.end(call, this.how, this.slow);
+    model.tick();
+    expect(breaker.state).toBe(model.state);
+  }
+  toString() {
+    return `end(${this.n}, ${this.how}, ${this.slow})`;
+  }
+}
+
+test('any mixture of calls, outcomes and waits is as in the model', () => {
+  const how = fc.constantFrom('success', 'failure', 'failure', 'cancel');
+  const commands = [
+    fc.integer({ min: 0, max: 140_000 }).map((ms) => new Advance(ms)),
+    fc.integer({ min: 0, max: 4000 }).map((ms) => new Advance(ms)),
+    fc.constant(new Enter()),
+    fc.constant(new Enter()),
+    fc.tuple(fc.nat(), how, fc.boolean()).map((args) => new End(...args)),
+  ];
+  fc.assert(
+    fc.property(fc.commands(commands, { maxCommands: 200, size: 'max' }), (all) => {
+      const setup = () => {
+        const time = virtualClock();
+        const breaker = new Breaker({ clock: time.clock, numbers: NUMBERS });
+        return { model: new Model(), real: { time, breaker, tickets: [] } };
+      };
+      fc.modelRun(setup, all);
+    }),
+    { numRuns: 100 },
+  );
+});
