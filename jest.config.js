@@ -4,7 +4,7 @@
 // *.test.mjs is for what must import an ESM-only package, which jest cannot require().
 // Never --forceExit here: a handle left open is a finding, and the closing line would be lost.
 
-const ROOMS = ['unit', 'native', 'lifecycle', 'local', 'scenario', 'compat', 'cli'];
+const ROOMS = ['unit', 'native', 'lifecycle', 'local', 'scenario', 'simulation', 'compat', 'cli'];
 
 module.exports = {
   rootDir: __dirname,

@@ -97,6 +97,7 @@ const TASKS = {
   lint: stages(LINT),
   format,
   fuzz,
+  simulate: program('test/simulation/index.js', 'lint'),
   'pack:smoke': packSmoke,
 };
 

@@ -220,6 +220,8 @@ const STAGES = {
     goal: 'test',
     run: (args) => jest([LEAK_TEST, ...args], { env: { E2B_SWARM_LEAK_CALLS: '100000' } }),
   },
+  // The longer part of CI: a million moments at which something goes wrong.
+  simulate: { goal: 'lint', run: () => check(['test/simulation/index.js', '10000']) },
   types: { goal: 'lint', run: () => check(['tools/check-types.js']) },
 };
 

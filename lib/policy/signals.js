@@ -13,7 +13,8 @@ function linkSignals(...signals) {
   const sources = signals.filter((signal) => signal != null);
   if (sources.length < 2) return { signal: sources[0], unlink() {} };
   const controller = new AbortController();
-  setMaxListeners(0, controller.signal);
+  // A caller's one signal may end many calls, each of which listens.
+  setMaxListeners(0, controller.signal, ...sources);
   const onAbort = ({ target }) => controller.abort(target.reason);
   for (const source of sources) {
     if (source.aborted) controller.abort(source.reason);
