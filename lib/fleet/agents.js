@@ -136,7 +136,7 @@ class Agents {
   }
 
   #leave(member, agent, status, run) {
-    if (!member.agents.delete(agent.agentId)) return;
+    if (!member.removeAgent(agent.agentId)) return;
     member.addRun(status === 'completed');
     const { agentType, symbols } = agent.handle;
     this.#core.emit('agent:completed', {

@@ -42,9 +42,10 @@ async function end(core, member) {
   // It may have been taken while others were ended.
   if (!isDue(core, member)) return null;
   try {
-    await core.terminate(member, 'cleanup');
+    await core.terminate(member, 'cleanup', { onlyIdle: !member.gone });
     return { member, terminated: true };
   } catch (error) {
+    if (error?.code === 'CONFLICT' || error?.code === 'FENCED') return null;
     core.fail('cleanup', error, member.id);
     return { member, terminated: false };
   }

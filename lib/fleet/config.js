@@ -7,6 +7,9 @@
 const { inspect } = require('node:util');
 const { createClock } = require('../clock');
 const { InvalidArgumentError } = require('../errors');
+const { memoryStore } = require('../store');
+const identity = require('./identity');
+const { checkPool } = require('./pool-config');
 const { checkNumber, checkOptions, checkString, invalid, nearest, show } = require('../options');
 
 /** Longest interval that Node's timers take; past it they fire at once. */
@@ -45,7 +48,7 @@ const KEYS = {
   shutdownGraceMs: { initial: 5000, check: count(0, MAX_INTERVAL_MS) },
   keepAlive: { initial: false, check: flag },
   health: { initial: HEALTH_DEFAULTS, check: checkHealth },
-  owner: { initial: undefined, check: text, hidden: true },
+  pool: { initial: checkPool({}, 'pool'), check: checkPool },
   data: { initial: undefined, check: checkData, hidden: true },
 };
 
@@ -91,6 +94,15 @@ function checkKey(value, name) {
   return value;
 }
 
+/** What cannot change while the manager lives. */
+const FIXED = ['clock', 'owner', 'store'];
+const DEFAULT_OWNER = 'e2b-swarm';
+
+function checkStore(store) {
+  if (typeof store?.insert === 'function' && typeof store.claim === 'function') return store;
+  throw invalid('store must be one of those of e2b-swarm/store, or keep their contract');
+}
+
 class ManagerConfig {
   #values = {};
   #onChange = null;
@@ -100,12 +112,17 @@ class ManagerConfig {
    * @throws {InvalidArgumentError} UNKNOWN_OPTION, INVALID_ARGUMENT
    */
   constructor(given) {
-    const known = [...Object.keys(KEYS), 'clock'];
-    const { clock, ...rest } = checkOptions(given, known, 'SandboxManager');
+    const known = [...Object.keys(KEYS), ...FIXED];
+    const { clock, owner, store, ...rest } = checkOptions(given, known, 'SandboxManager');
     this.clock = createClock(clock);
-    /** Stand-ins, or null: the native functions, and { self(), isAlive(facts) }. */
+    /** Name of the fleet; it travels with every sandbox. */
+    this.owner = owner == null ? DEFAULT_OWNER : checkString(owner, 'owner');
+    this.store = store == null ? memoryStore({ clock: this.clock }) : checkStore(store);
+    /** Whether the store is somebody else's, who closes it. */
+    this.sharesStore = store != null;
+    // For the simulation alone, which owns the far end and the lives of processes too.
     this.native = given?.[NATIVE] ?? null;
-    this.identity = given?.[IDENTITY] ?? null;
+    this.identity = given?.[IDENTITY] ?? identity;
     for (const [name, { initial, check }] of Object.entries(KEYS)) {
       this.#values[name] = rest[name] === undefined ? initial : check(rest[name], name);
     }

@@ -7,14 +7,27 @@
 const { setMaxListeners } = require('node:events');
 const { isNativeError } = require('node:util/types');
 const { decision } = require('../debug');
-const { ClosedError, E2bError, messageOf } = require('../errors');
+const { ClosedError, ConflictError, E2bError, messageOf } = require('../errors');
 const { Limiter } = require('../policy/limiter');
 const { retry } = require('../policy/retry');
+const { Ceiling } = require('./ceiling');
+const { cancelled } = require('./give-up');
+const { Ledger } = require('./ledger');
+const { Member } = require('./member');
 const { Pool } = require('./pool');
 const { failure } = require('./results');
 const { Stats } = require('./stats');
 
+/** A change that a crash may undo: whoever held the sandbox is dead then. */
+const SOON = { durable: false };
+
 class FleetCore {
+  /** Told whenever a sandbox or a place may have become free. */
+  changed = () => {};
+  /** The scaling that is under way, if any. */
+  scaling = Promise.resolve();
+  /** Told when something has to be looked for in a later list. */
+  unproven = () => {};
   #emit;
   #native = null;
   #pending = new Map();
@@ -28,8 +41,15 @@ class FleetCore {
   constructor(config, emit) {
     this.config = config;
     this.clock = config.clock;
-    this.pool = new Pool(() => config.get('maxPoolSize'));
+    this.pool = new Pool();
+    this.ledger = new Ledger({
+      store: config.store,
+      owner: config.owner,
+      clock: config.clock,
+      identity: config.identity,
+    });
     this.stats = new Stats(this.pool);
+    this.ceiling = new Ceiling(config.clock);
     this.creations = new Limiter(() => config.get('maxConcurrentCreations'));
     this.#emit = emit;
     // Each call under way listens once.
@@ -40,6 +60,11 @@ class FleetCore {
   get native() {
     this.#native ??= this.config.native ?? require('../native');
     return this.#native;
+  }
+
+  /** Places that the whole fleet may take: what was asked for, or less where the far end has less. */
+  get maximum() {
+    return Math.min(this.config.get('maxPoolSize'), this.ceiling.places);
   }
 
   /** Aborted when shutdown begins: waits end, nothing new starts. */
@@ -57,16 +82,21 @@ class FleetCore {
   }
 
   beginStop() {
-    this.#stopping.abort(closedError());
+    this.#stopping.abort(this.closedError());
   }
 
   abortCalls() {
-    this.#aborting.abort(closedError());
+    this.#aborting.abort(this.closedError());
   }
 
   /** @throws {ClosedError} after shutdown began */
   checkOpen() {
-    if (this.closed) throw closedError();
+    if (this.closed) throw this.closedError();
+  }
+
+  /** What a call is told that comes, or still waits, after shutdown began. */
+  closedError() {
+    return new ClosedError('the manager was shut down');
   }
 
   /** The options of a native call: the connection, and what this call adds. */
@@ -125,11 +155,121 @@ class FleetCore {
     return result;
   }
 
+  /**
+   * A place in the fleet's quota, and the durable intent to fill it.
+   *
+   * @param {object} spec of createSpec
+   * @param {{ replaces?: import('./ledger').Entry|null }} [how] an ended one that hands its place on
+   * @returns {Promise<{ entry, fill(member), free() }>}
+   * @throws {CapacityError} at once when there is none
+   */
+  async reserve(spec, { replaces } = {}) {
+    this.checkOpen();
+    const { maximum } = this;
+    const entry = await this.ledger.intend(spec, { maximum, replaces });
+    if (entry === null) throw this.pool.full(maximum, await this.ledger.taken());
+    return this.pool.place(entry);
+  }
+
   /** Enters a sandbox into the fleet: state, statistics, event. */
   admit(member, place) {
     place.fill(member);
+    member.onVacant = () => this.track(this.vacate(member));
     this.stats.add('sandboxesCreated');
     this.emit('sandbox:created', member.record());
+    this.changed();
+  }
+
+  /**
+   * Takes an idle sandbox that was made from such a spec, ours or another manager's.
+   *
+   * @param {{ spec: object, holder?: string|null, except?: Set<Member> }} wish
+   * @returns {Promise<Member|null>} taken; not looked at yet
+   */
+  async claim({ spec, holder = null, except = new Set() }) {
+    const tokens = [...except].map(({ entry }) => entry.token);
+    const { fingerprint } = spec;
+    const entry = await this.ledger.claim({ fingerprint, holder, except: tokens });
+    if (entry === null) return null;
+    const member = entry.member ?? this.adopt(entry, spec);
+    member.taken = true;
+    member.holder = holder;
+    return member;
+  }
+
+  /** One that another manager made, in our hand from now on. */
+  adopt(entry, spec) {
+    const { sandboxId, data } = entry.row;
+    const made = { ...spec, name: data.name };
+    const ageMs = Math.max(0, this.clock.now() - Date.parse(data.createdAt));
+    const member = new Member({ sandboxId }, made, this.clock, this.clock.steady() - ageMs);
+    member.entry = entry;
+    entry.member = member;
+    this.admit(member, this.pool.place(entry));
+    return member;
+  }
+
+  /**
+   * Does work in a sandbox whose id somebody knows, whoever holds it: as long as it lasts nobody may
+   * take the sandbox out of the pool.
+   */
+  async occupied(member, work) {
+    return member.during(async () => {
+      const isIdle = (row) => row.state === 'idle';
+      await this.#orFenced(
+        member,
+        member.entry.change({ state: 'leased' }, { ...SOON, when: isIdle }),
+      );
+      return work();
+    });
+  }
+
+  /** Puts a sandbox back into the pool when nobody has to do with it any more. */
+  async vacate(member) {
+    if (this.closed || !this.pool.has(member.id)) return;
+    const when = (row) => row.state === 'leased' && member.idle;
+    try {
+      const back = { state: 'idle', holder: member.holder };
+      const changed = member.entry.change(back, { ...SOON, when });
+      if (await this.#orFenced(member, changed)) this.changed();
+    } catch (error) {
+      this.fail('release_sandbox', error, member.id);
+    }
+  }
+
+  async #orFenced(member, change) {
+    try {
+      return await change;
+    } catch (error) {
+      if (error?.code === 'FENCED') this.lose(member);
+      throw error;
+    }
+  }
+
+  /** Lets go of idle sandboxes that other managers have taken, as the store tells. */
+  dropForeign(rows) {
+    const ours = new Set(
+      rows.filter(({ instance }) => instance === this.ledger.instance).map(({ token }) => token),
+    );
+    for (const member of this.pool.idle()) if (!ours.has(member.entry.token)) this.lose(member);
+  }
+
+  /** Another manager has it: it is no business of ours any more, and it lives. */
+  lose(member) {
+    if (this.#leave(member, 'fenced')) member.entry.letGo();
+  }
+
+  #leave(member, reason) {
+    if (!this.pool.remove(member)) return false;
+    const { id, lease } = member;
+    member.status = 'terminated';
+    this.stats.add('sandboxesDestroyed');
+    lease?.lose();
+    if (lease)
+      this.emit('lease:lost', { sandboxId: id, owner: lease.owner, token: lease.token, reason });
+    this.emit('sandbox:terminated', { sandboxId: id, reason });
+    this.changed();
+    return true;
   }
 
   /**
@@ -137,12 +277,14 @@ class FleetCore {
    * Goes on during shutdown: ending things is what shutdown is for.
    *
    * @param {Member} member
-   * @param {string} reason 'cleanup', 'recovery', 'shutdown' or 'gone'
-   * @param {object} [how] { keepPlace: answer a place for a replacement, attempts, options }
-   * @returns {Promise<object|null>} the place
+   * @param {string} reason 'cleanup', 'recovery', 'shutdown', 'released', 'retired' or 'gone'
+   * @param {object} [how] { keepPlace: answer its entry for a replacement, onlyIdle: not when somebody
+   *   was quicker to take it, options }
+   * @returns {Promise<import('./ledger').Entry|null>} the entry that keeps the place
    */
-  async terminate(member, reason, { keepPlace = false, options } = {}) {
-    const ending = (member.ending ??= { done: this.#end(member.id, options), from: member.status });
+  async terminate(member, reason, { keepPlace = false, onlyIdle = false, options } = {}) {
+    member.ending ??= { done: this.#end(member, onlyIdle, options), from: member.status };
+    const { ending } = member;
     member.status = reason === 'recovery' ? 'recovering' : 'terminating';
     try {
       await ending.done;
@@ -150,28 +292,48 @@ class FleetCore {
       // Several may have waited for it: back to what was before the first of them.
       if (member.ending === ending) {
         member.ending = null;
-        member.status = ending.from;
+        if (member.status !== 'terminated') member.status = ending.from;
       }
       throw error;
     }
     return this.dismiss(member, reason, keepPlace);
   }
 
-  #end(sandboxId, options) {
+  async #end(member, onlyIdle, options) {
+    const { id, entry } = member;
+    // 'ending': an end of ours that failed before.
+    const when = (row) => !onlyIdle || row.state === 'idle' || row.state === 'ending';
+    const marked = await this.#orFenced(member, entry.change({ state: 'ending' }, { when }));
+    if (!marked) throw new ConflictError(`sandbox '${id}' was taken`, { sandboxId: id });
+    const { alreadyGone } = await this.end(id, options);
+    entry.foundGone = alreadyGone;
+  }
+
+  /** Ends a sandbox by its id, whatever it is. */
+  end(sandboxId, options) {
     const how = this.options({ ...options, signal: undefined });
     const ask = () => this.native.terminateE2bSandbox(sandboxId, true, how);
     return this.retry('terminate_sandbox', sandboxId, ask, { signal: null });
   }
 
-  /** Takes a sandbox that has ended out of the fleet; the second of two callers changes nothing. */
-  dismiss(member, reason, keepPlace = false) {
-    if (!this.pool.has(member.id)) return null;
-    const place = keepPlace ? this.pool.removeKeepingPlace(member) : null;
-    if (!keepPlace) this.pool.remove(member);
-    member.status = 'terminated';
-    this.stats.add('sandboxesDestroyed');
-    this.emit('sandbox:terminated', { sandboxId: member.id, reason });
-    return place;
+  /**
+   * Takes a sandbox that has ended out of the fleet; the second of two callers changes nothing. Its
+   * row stays until a later list has shown that it is gone.
+   */
+  async dismiss(member, reason, keepPlace = false) {
+    const { entry } = member;
+    const data = { ...entry.row.data, foundGone: entry.foundGone === true };
+    const isOpen = (row) => row.state !== 'ended';
+    const ended = { state: 'ended', place: keepPlace ? 1 : 0, data };
+    // Where the store fails it stays 'ending', which reconcile will end once more.
+    const kept = await entry.change(ended, { when: isOpen }).catch((error) => {
+      this.fail('terminate_sandbox', error, member.id);
+      return false;
+    });
+    if (!this.#leave(member, reason)) return null;
+    if (!(kept && keepPlace)) entry.letGo();
+    this.unproven();
+    return kept && keepPlace ? entry : null;
   }
 
   /**
@@ -186,6 +348,22 @@ class FleetCore {
     return promise;
   }
 
+  /** @returns {Promise} of `work`, unless the signal gives it up first */
+  async unless(signal, work) {
+    if (!signal) return work;
+    let onAbort;
+    const givenUp = new Promise((resolve, reject) => {
+      onAbort = () => reject(cancelled(signal, 'not-sent'));
+      if (signal.aborted) onAbort();
+      else signal.addEventListener('abort', onAbort, { once: true });
+    });
+    try {
+      return await Promise.race([work, givenUp]);
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
   /** Resolves when nothing of the kind is left under way. */
   async settled(kinds = ['work', 'watch']) {
     for (;;) {
@@ -194,10 +372,6 @@ class FleetCore {
       await Promise.all(left.map(([promise]) => promise));
     }
   }
-}
-
-function closedError() {
-  return new ClosedError('the manager was shut down');
 }
 
 module.exports = { FleetCore };

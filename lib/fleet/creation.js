@@ -1,9 +1,13 @@
 'use strict';
 
-// How a sandbox comes into the fleet: a place is held, the request sent, and sent again only when
-// the error says that nothing can have happened. When it may have happened, nothing is sent: the
-// token that travelled in the metadata is looked for once; what is found is adopted.
+// How a sandbox comes into the fleet. The intent is in the store before the request is sent, and its
+// token travels in the metadata. The request is sent again only when its error says that nothing can
+// have happened. When it may have happened, nothing is sent before the far end's list was read by
+// token over a settle window: what is found is adopted, and whatever is found beside it ended. When
+// nothing is found the intent stays, watched, in its place, and another one is begun.
 
+const { sleep } = require('../clock');
+const { decision } = require('../debug');
 const { linkSignals } = require('../policy/signals');
 const { cancelled } = require('./give-up');
 const { Member } = require('./member');
@@ -11,12 +15,15 @@ const { withDetails } = require('./results');
 
 /** Deadline of a look-up by token: it stands between a caller and the answer he already lost. */
 const LOOKUP_TIMEOUT_MS = 10_000;
-/** Tokens whose fate is open that are remembered until shutdown looks once more. */
-const UNSETTLED_MAX = 1000;
+/** First wait between two looks; it doubles. */
+const LOOK_AGAIN_MS = 250;
+/** How long looking goes on, past the settle window, while the list itself cannot be read. */
+const LIST_PATIENCE_MS = 20_000;
+/** Sandboxes of one token that one look shows: one, and what a doubled request may have made. */
+const SAME_TOKEN_MAX = 10;
 
 class Creation {
   #core;
-  #unsettled = new Set();
 
   constructor(core) {
     this.#core = core;
@@ -24,43 +31,93 @@ class Creation {
 
   /**
    * @param {object} spec of createSpec
-   * @param {{ fill, free }} place of the pool; used up or freed here
+   * @param {{ entry, fill, free }} place of core.reserve(); used up or freed here
    * @param {object} [how]
    * @param {AbortSignal} [how.signal]
    * @param {(member: Member) => void} [how.prepare] before the fleet, and so anybody else, sees it
+   * @param {(entry) => void} [how.keep] is given the entry, with its place, when nothing was made
    * @returns {Promise<Member>} in the fleet
    */
-  create(spec, place, { signal, prepare } = {}) {
-    const creation = this.#create(spec, place, signal, prepare);
+  create(spec, place, { signal, prepare, keep } = {}) {
+    const creation = this.#create(spec, place, { signal, prepare, keep });
     this.#core.track(creation.catch(() => {}));
     return creation;
   }
 
-  async #create(spec, place, signal, prepare) {
+  async #create(spec, place, { signal, prepare, keep }) {
     const core = this.#core;
     const waiting = linkSignals(core.stopping, signal);
     try {
-      const made = await core.creations.run(
-        () => this.#request(spec, signal, waiting.signal),
+      const { place: filled, ...made } = await core.creations.run(
+        () => this.#attempts(spec, place, { signal, waiting: waiting.signal, keep }),
         waiting.signal,
       );
-      const member = new Member(made.sandbox, spec, core.clock, made.bornAt);
-      prepare?.(member);
-      core.admit(member, place);
+      const member = await this.#commit(spec, filled, made, prepare);
       core.checkOpen();
       return member;
     } catch (error) {
       // Given up while it waited for its turn, or between two attempts: nothing was made.
-      throw signal?.aborted && error === signal.reason ? cancelled(signal, 'not-sent') : error;
+      if (!(signal?.aborted && error === signal.reason)) throw error;
+      throw cancelled(signal, 'not-sent');
     } finally {
       waiting.unlink();
-      place.free();
+      await this.#abandon(place, keep);
     }
   }
 
-  async #request(spec, signal, waiting) {
+  /** Durable, then visible, then told. */
+  async #commit(spec, place, { sandbox, bornAt }, prepare) {
     const core = this.#core;
-    const token = core.clock.token();
+    const { entry } = place;
+    const member = new Member(sandbox, spec, core.clock, bornAt);
+    member.entry = entry;
+    entry.member = member;
+    prepare?.(member);
+    const createdAt = new Date(core.clock.now()).toISOString();
+    const data = { ...entry.row.data, createdAt };
+    try {
+      const state = member.busy ? 'leased' : 'idle';
+      const { id: sandboxId, holder } = member;
+      await entry.change({ state, sandboxId, holder, data });
+    } catch (error) {
+      // Nobody knows it but this line: ended now if it can be, else by whoever reads the intent.
+      entry.letGo();
+      place.free();
+      await core.end(member.id, this.#patient()).catch(() => {});
+      core.unproven();
+      throw error;
+    }
+    core.admit(member, place);
+    core.ceiling.passed(core.pool.taken);
+    return member;
+  }
+
+  async #attempts(spec, first, { signal, waiting, keep }) {
+    const core = this.#core;
+    for (let attempt = 1, place = first; ; attempt++) {
+      try {
+        return { place, ...(await this.#request(spec, place.entry, signal, waiting)) };
+      } catch (error) {
+        if (!mayExist(error)) {
+          if (place !== first) await this.#abandon(place, keep);
+          throw error;
+        }
+        const found = await this.#settle(place.entry, waiting);
+        if (found.sandbox && !waiting.aborted) return { place, ...found };
+        await this.#leaveWatched(place, found);
+        const unknown = withDetails(error, { outcome: 'unknown' });
+        const isLast = attempt >= core.config.get('retryAttempts');
+        if (waiting.aborted || !found.absent || isLast) throw unknown;
+        decision('create again', { attempt, code: error.code });
+        place = await core.reserve(spec).catch(() => {
+          throw unknown;
+        });
+      }
+    }
+  }
+
+  async #request(spec, entry, signal, waiting) {
+    const core = this.#core;
     const calling = linkSignals(core.aborting, signal);
     let bornAt;
     try {
@@ -69,30 +126,40 @@ class Creation {
         null,
         () => {
           bornAt = core.clock.steady();
+          entry.sent = true;
           return core.native.createE2bSandbox(
             spec.name,
             spec.template,
             spec.timeout,
             spec.memoryMb ?? undefined,
             spec.cpuCount ?? undefined,
-            core.options({ ...this.#wish(spec, token), signal: calling.signal }),
+            core.options({ ...this.#wish(spec, entry), signal: calling.signal }),
           );
         },
         { signal: waiting },
       );
       return { sandbox, bornAt };
     } catch (error) {
-      if (!mayExist(error)) throw error;
-      return { sandbox: await this.#adopt(token, error, waiting), bornAt };
+      if (error?.code === 'CONCURRENCY_LIMIT') core.ceiling.met(core.pool.taken - 1);
+      if (mayExist(error)) entry.bornAt = bornAt;
+      throw error;
     } finally {
       calling.unlink();
     }
   }
 
-  #wish(spec, token) {
-    const owner = this.#core.config.get('owner');
-    const wish = { [this.#core.native.kReserved]: { token, spec: spec.fingerprint } };
-    if (owner !== undefined) wish[this.#core.native.kReserved].owner = owner;
+  #wish(spec, entry) {
+    const { clock, ledger, native } = this.#core;
+    const wish = {
+      [native.kReserved]: {
+        token: entry.token,
+        owner: ledger.owner,
+        spec: spec.fingerprint,
+        instance: ledger.instance,
+        // What is no number is refused by the call itself, in its own words.
+        lease: new Date(clock.now() + (Number(spec.timeout) * 1000 || 0)).toISOString(),
+      },
+    };
     if (Object.keys(spec.env).length > 0) wish.env = { ...spec.env };
     if (Object.keys(spec.metadata).length > 0) wish.metadata = { ...spec.metadata };
     for (const key of ['autoPause', 'allowInternetAccess']) {
@@ -101,66 +168,97 @@ class Creation {
     return wish;
   }
 
-  /** The sandbox that an unanswered request made, or the error of that request. */
-  async #adopt(token, error, waiting) {
-    const unknown = withDetails(error, { outcome: 'unknown' });
-    const [found] = await this.#find(token).catch(() => []);
-    if (found === undefined) {
-      this.#remember(token);
-      throw unknown;
+  /**
+   * What an unanswered request made: the list is read until it shows it, or has shown nothing once
+   * the settle window was over. Somebody who gave up is not kept longer than for one look.
+   *
+   * @returns {Promise<{ sandbox?: object, bornAt?: number, absent?: boolean }>}
+   */
+  async #settle(entry, waiting) {
+    const { clock, config } = this.#core;
+    const lostAt = clock.steady();
+    const { settleMs } = config.get('pool');
+    for (let waitMs = LOOK_AGAIN_MS; ; waitMs *= 2) {
+      const lookedAt = clock.steady();
+      const found = await this.#find(entry.token).catch(() => null);
+      if (found?.length > 0) {
+        const [sandbox, ...others] = found.sort(byAge);
+        for (const { sandboxId } of others) await this.#end(sandboxId);
+        return { sandbox, bornAt: entry.bornAt };
+      }
+      if (waiting.aborted) return {};
+      if (found !== null && lookedAt - lostAt >= settleMs) return { absent: true };
+      const leftMs = settleMs - (clock.steady() - lostAt);
+      if (leftMs < -LIST_PATIENCE_MS) return {};
+      const pauseMs = leftMs > 0 ? Math.min(waitMs, leftMs) : waitMs;
+      await sleep(clock, pauseMs, waiting).catch(() => {});
     }
-    if (!waiting.aborted) return found;
-    // Nobody wants it any more.
-    await this.#kill(found.sandboxId).catch(() => this.#remember(token));
-    throw error;
+  }
+
+  // What still arrives under this token is ended by reconcile; one that could have arrived has its
+  // place until then.
+  async #leaveWatched({ entry, free }, { sandbox }) {
+    if (sandbox) await this.#end(sandbox.sandboxId);
+    const left = sandbox
+      ? { state: 'ended', place: 0, sandboxId: sandbox.sandboxId }
+      : { state: 'watched' };
+    await entry.change(left).catch(() => {}); // 'creating' in nobody's hand is watched as well
+    entry.letGo();
+    free();
+    this.#core.unproven();
+  }
+
+  // Nothing was made: the place is free again, or kept for the next try.
+  async #abandon({ entry, free }, keep) {
+    free();
+    if (entry.state !== 'creating' || this.#core.ledger.entry(entry.token) !== entry) return;
+    try {
+      if (keep) {
+        await entry.change({ state: 'ended' });
+        keep(entry);
+      } else {
+        await entry.remove();
+      }
+    } catch (error) {
+      entry.letGo();
+      this.#core.fail('create_sandbox', error);
+    }
+    this.#core.changed();
   }
 
   #find(token) {
     const { native } = this.#core;
-    const options = this.#patient({ metadata: { 'e2b-swarm.token': token }, limit: 2 });
+    const options = this.#core.options({
+      ...this.#patient(),
+      metadata: { 'e2b-swarm.token': token },
+      limit: SAME_TOKEN_MAX,
+      signal: undefined,
+    });
     const look = () => native.listE2bSandboxes('all', options);
     return this.#core.retry('find_sandbox', null, look, { signal: null });
   }
 
-  #kill(sandboxId) {
-    const options = this.#patient();
-    const end = () => this.#core.native.terminateE2bSandbox(sandboxId, true, options);
-    return this.#core.retry('terminate_sandbox', sandboxId, end, { signal: null });
+  // One that cannot be ended now is in the list of the next reconcile.
+  #end(sandboxId) {
+    return this.#core.end(sandboxId, this.#patient()).catch(() => {});
   }
 
   // Not stopped by a shutdown (it is part of one), so it needs a short deadline of its own.
-  #patient(extra) {
-    const requestTimeoutMs = this.#core.deadlineMs(LOOKUP_TIMEOUT_MS);
-    return this.#core.options({ ...extra, requestTimeoutMs, signal: undefined });
-  }
-
-  #remember(token) {
-    this.#unsettled.add(token);
-    if (this.#unsettled.size > UNSETTLED_MAX) {
-      this.#unsettled.delete(this.#unsettled.values().next().value);
-    }
-  }
-
-  /**
-   * Looks once more for what unanswered requests may have made since, and ends it. For shutdown.
-   *
-   * @returns {Promise<string[]>} ids of those that could not be ended
-   */
-  async settle() {
-    const left = [];
-    for (const token of this.#unsettled) {
-      const found = await this.#find(token).catch(() => []);
-      for (const { sandboxId } of found) {
-        await this.#kill(sandboxId).catch(() => left.push(sandboxId));
-      }
-    }
-    this.#unsettled.clear();
-    return left;
+  #patient() {
+    return { requestTimeoutMs: this.#core.deadlineMs(LOOKUP_TIMEOUT_MS) };
   }
 }
 
 function mayExist(error) {
   return error?.outcome === 'unknown' || error?.outcome === 'interrupted';
+}
+
+// The first one made is kept: the same choice, whoever makes it.
+function byAge(a, b) {
+  return (
+    Date.parse(a.startedAt ?? 0) - Date.parse(b.startedAt ?? 0) ||
+    (a.sandboxId < b.sandboxId ? -1 : 1)
+  );
 }
 
 module.exports = { Creation };

@@ -4,6 +4,7 @@
 // is handed out, else a new one. It is taken before anything is awaited, so two callers never get
 // the same one.
 
+const { cancelled } = require('./give-up');
 const { isSteady } = require('./health-monitor');
 
 class Handout {
@@ -24,26 +25,54 @@ class Handout {
    * @throws {CapacityError} when nothing fits and no place is left
    */
   async get(spec, signal) {
-    const { pool } = this.#core;
-    const tried = new Set();
-    for (;;) {
-      const member = pool.take(spec.fingerprint, tried);
-      if (member === null) break;
-      tried.add(member);
-      const fit = await this.#isFit(member);
-      if (fit === true) {
-        member.touch();
-        return { member, reused: true };
-      }
-      member.taken = false;
-      // The control plane does not answer: it would not for the next one either.
-      if (fit === null) break;
-    }
+    const core = this.#core;
+    const found = await this.claimFit(spec, null, () => signal?.aborted);
+    if (found !== null) return { member: found, reused: true };
+    if (signal?.aborted) throw cancelled(signal, 'not-sent');
     const prepare = (member) => {
       member.taken = true;
     };
-    const member = await this.#creation.create(spec, pool.reserve(), { signal, prepare });
+    const member = await this.#creation.create(spec, await core.reserve(spec), { signal, prepare });
     return { member, reused: false };
+  }
+
+  /**
+   * Takes idle sandboxes until one is fit to be used; ends those that are spent or dead.
+   *
+   * @param {object} spec of createSpec
+   * @param {string|null} holder
+   * @param {() => boolean} stop asked before each try
+   * @returns {Promise<Member|null>} taken
+   */
+  async claimFit(spec, holder, stop) {
+    const core = this.#core;
+    const tried = new Set();
+    while (!stop()) {
+      const member = await core.claim({ spec, holder, except: tried });
+      if (member === null) return null;
+      tried.add(member);
+      if (this.isSpent(member)) {
+        await core.terminate(member, 'retired').catch((e) => core.fail('retire', e, member.id));
+        continue;
+      }
+      const fit = await this.#isFit(member);
+      if (fit === true) {
+        member.touch();
+        return member;
+      }
+      member.taken = false;
+      // The control plane does not answer: it would not for the next one either.
+      if (fit === null) return null;
+    }
+    return null;
+  }
+
+  /** Used, aged or near its end as far as the pool allows: to be ended, not to be handed out. */
+  isSpent(member) {
+    const { maxUses, maxAgeMs, minRemaining } = this.#core.config.get('pool');
+    if (maxUses > 0 && member.uses >= maxUses) return true;
+    if (maxAgeMs > 0 && member.uptimeMs >= maxAgeMs * member.youth) return true;
+    return member.diesAt - this.#core.clock.steady() < minRemaining * member.lifeMs;
   }
 
   /** @returns {Promise<boolean|null>} null when nobody could say */
@@ -58,7 +87,7 @@ class Handout {
     if (found.presence === 'gone') {
       // Idle and without agents: dropped, the caller gets another one instead of a replacement.
       core.fail('health_check', found.error, member.id);
-      core.dismiss(member, 'gone');
+      await core.dismiss(member, 'gone');
       return false;
     }
     return found.presence === 'unseen' ? null : found.health === 'healthy';

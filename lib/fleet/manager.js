@@ -8,35 +8,19 @@
 //   sandbox:created (agent:deployed agent:signal* agent:completed | strategy:executed)* sandbox:terminated
 // and a recovery as sandbox:terminated (old), sandbox:created (new), agent:deployed*, recovery:success.
 
-const { SafeEmitter } = require('../events');
 const { ConflictError } = require('../errors');
-const { Agents, agentRequest } = require('./agents');
+const { agentRequest } = require('./agents');
 const { callOptions } = require('./call-options');
 const { cleanupRound } = require('./cleanup');
-const { ManagerConfig } = require('./config');
-const { FleetCore } = require('./core');
-const { createSpec } = require('./create-spec');
-const { Creation } = require('./creation');
-const { Handout } = require('./handout');
-const { HealthMonitor } = require('./health-monitor');
+const { cancelled } = require('./give-up');
+const { LeasingManager, kParts } = require('./leasing-manager');
 const { MemberView } = require('./member-view');
-const { Recovery } = require('./recovery');
 const { Rounds } = require('./rounds');
 const { numbered, scaleUp } = require('./scale');
 const { shutDown } = require('./shutdown');
-const { Strategies, strategyPlan } = require('./strategies');
-const { Watch } = require('./watch');
+const { strategyPlan } = require('./strategies');
 
-class SandboxManager extends SafeEmitter {
-  #config;
-  #core;
-  #creation;
-  #monitor;
-  #agents;
-  #strategies;
-  #recovery;
-  #watch;
-  #handout;
+class SandboxManager extends LeasingManager {
   #rounds;
   #shutdown = null;
 
@@ -50,26 +34,16 @@ class SandboxManager extends SafeEmitter {
    * @throws {InvalidArgumentError} UNKNOWN_OPTION, INVALID_ARGUMENT
    */
   constructor(config) {
-    super();
-    this.#config = new ManagerConfig(config);
-    const core = new FleetCore(this.#config, (name, payload) =>
-      payload === undefined ? this.emit(name) : this.emit(name, payload),
-    );
-    this.#core = core;
-    this.#creation = new Creation(core);
-    this.#monitor = new HealthMonitor(core);
-    this.#agents = new Agents(core, (member) => this.#watch.verify(member));
-    this.#strategies = new Strategies(core);
-    this.#recovery = new Recovery(core, this.#creation, this.#agents);
-    this.#watch = new Watch(core, this.#monitor, this.#recovery);
-    this.#handout = new Handout(core, this.#creation, this.#monitor);
+    super(config);
+    const { config: values, core } = this[kParts];
     this.#rounds = new Rounds(core, {
       health: () => this.#healthRound({ wait: false }),
       cleanup: () => this.cleanup(),
+      fleet: () => this.#fleetRound(),
     });
 
     /** The configuration; an assignment is checked and takes effect at once. */
-    this.config = this.#config.facade((name) => this.#rounds.reconfigured(name));
+    this.config = values.facade((name) => this.#rounds.reconfigured(name));
     /** The ten statistics, always current. */
     this.stats = core.stats.facade();
     /** All live sandboxes: id to record, read-only, always current. */
@@ -78,6 +52,9 @@ class SandboxManager extends SafeEmitter {
     this.sandboxPool = new MemberView(() => core.pool.idle());
     this._startHealthMonitoring();
     this._startCleanupTask();
+    this.#rounds.start('pool');
+    // With a store of one's own there may be something that a dead manager left.
+    if (values.sharesStore) setImmediate(() => this.#fleetRound());
   }
 
   /** The timer of the health rounds; null when stopped. */
@@ -101,8 +78,10 @@ class SandboxManager extends SafeEmitter {
    */
   createTradingSandbox(config, options) {
     return this.#answer('create_sandbox', null, options, async ({ signal }) => {
-      const spec = this.#spec(config);
-      const member = await this.#creation.create(spec, this.#core.pool.reserve(), { signal });
+      const spec = this[kParts].specOf(config);
+      if (signal?.aborted) throw cancelled(signal, 'not-sent');
+      const place = await this[kParts].core.reserve(spec);
+      const member = await this[kParts].creation.create(spec, place, { signal });
       const message = `Sandbox ${spec.name} created`;
       return { sandboxId: member.id, sandbox: member.record(), message };
     });
@@ -118,7 +97,10 @@ class SandboxManager extends SafeEmitter {
    */
   getOrCreateSandbox(config, options) {
     return this.#answer('create_sandbox', null, options, async ({ signal }) => {
-      const { member, reused } = await this.#handout.get(this.#spec(config), signal);
+      const { member, reused } = await this[kParts].handout.get(
+        this[kParts].specOf(config),
+        signal,
+      );
       return { sandboxId: member.id, sandbox: member.record(), reused };
     });
   }
@@ -132,9 +114,9 @@ class SandboxManager extends SafeEmitter {
    */
   releaseSandbox(sandboxId) {
     return this.#answer('release_sandbox', sandboxId, null, async () => {
-      const { pool } = this.#core;
+      const { pool } = this[kParts].core;
       const newest = pool.newest(sandboxId);
-      if (this.#recovery.release(newest)) {
+      if (this[kParts].recovery.release(newest)) {
         const message = `Sandbox ${newest} is being replaced; the replacement will be idle`;
         return { sandboxId: newest, sandbox: null, message };
       }
@@ -161,9 +143,11 @@ class SandboxManager extends SafeEmitter {
   deployAgent(sandboxId, agentType, symbols, params, options) {
     return this.#answer('deploy_agent', sandboxId, options, async ({ signal }) => {
       const member = this.#usable(sandboxId);
-      const request = agentRequest(agentType, symbols, params, this.#config.get('data'));
-      const { handle, agentId } = await this.#watch.over(member, () =>
-        this.#agents.deploy(member, request, signal),
+      const request = agentRequest(agentType, symbols, params, this[kParts].config.get('data'));
+      const { handle, agentId } = await this[kParts].watch.over(member, () =>
+        this[kParts].core.occupied(member, () =>
+          this[kParts].agents.deploy(member, request, signal),
+        ),
       );
       const { pid, sample } = handle;
       const told = { agentType: handle.agentType, agentId, symbols: handle.symbols };
@@ -187,9 +171,11 @@ class SandboxManager extends SafeEmitter {
   executeStrategy(sandboxId, strategy, params, options) {
     return this.#answer('execute_strategy', sandboxId, options, async ({ signal }) => {
       const member = this.#usable(sandboxId);
-      const plan = strategyPlan(strategy, params, this.#config.get('data'));
-      const ran = await this.#watch.over(member, () =>
-        this.#strategies.execute(member, plan, signal),
+      const plan = strategyPlan(strategy, params, this[kParts].config.get('data'));
+      const ran = await this[kParts].watch.over(member, () =>
+        this[kParts].core.occupied(member, () =>
+          this[kParts].strategies.execute(member, plan, signal),
+        ),
       );
       return { sandboxId: member.id, strategy, ...ran };
     });
@@ -209,8 +195,8 @@ class SandboxManager extends SafeEmitter {
 
   #healthRound({ wait }) {
     return this.#answer('health_check', null, null, async () => {
-      const { report, condemned } = await this.#monitor.round();
-      const recoveries = this.#watch.heal(condemned);
+      const { report, condemned } = await this[kParts].monitor.round();
+      const recoveries = this[kParts].watch.heal(condemned);
       return { health: report, recoveries: wait ? await Promise.all(recoveries) : [] };
     });
   }
@@ -222,7 +208,7 @@ class SandboxManager extends SafeEmitter {
    *   freed: { memory (MB), cpu } } }
    */
   cleanup() {
-    const sweep = async () => ({ cleanup: await cleanupRound(this.#core) });
+    const sweep = async () => ({ cleanup: await cleanupRound(this[kParts].core) });
     return this.#answer('cleanup', null, null, sweep);
   }
 
@@ -237,8 +223,8 @@ class SandboxManager extends SafeEmitter {
    */
   scaleUp(target, config, options) {
     return this.#answer('scale_up', null, options, ({ signal }) => {
-      const specOf = (number) => this.#spec(numbered(config, number));
-      return scaleUp(this.#core, this.#creation, { target, specOf, signal });
+      const specOf = (number) => this[kParts].specOf(numbered(config, number));
+      return scaleUp(this[kParts].core, this[kParts].creation, { target, specOf, signal });
     });
   }
 
@@ -250,10 +236,10 @@ class SandboxManager extends SafeEmitter {
    */
   getSandboxStatus(sandboxId) {
     return this.#answer('get_status', sandboxId, null, async () => {
-      const member = this.#core.pool.get(sandboxId);
-      const found = await this.#monitor.examine(member, { retry: true, metrics: true });
+      const member = this[kParts].core.pool.get(sandboxId);
+      const found = await this[kParts].monitor.examine(member, { retry: true, metrics: true });
       if (found.live === null) {
-        if (found.replace) this.#watch.heal([member]);
+        if (found.replace) this[kParts].watch.heal([member]);
         throw found.error;
       }
       const { live, health, reasons } = found;
@@ -263,13 +249,17 @@ class SandboxManager extends SafeEmitter {
 
   /** @returns {object} { success, count, sandboxes: records } */
   listSandboxes() {
-    const sandboxes = this.#core.pool.members().map((member) => member.record());
+    const sandboxes = this[kParts].core.pool.members().map((member) => member.record());
     return { success: true, count: sandboxes.length, sandboxes };
   }
 
   /** @returns {object} { success, stats: the ten, config: what may be shown of it } */
   getStats() {
-    return { success: true, stats: this.#core.stats.snapshot(), config: this.#config.snapshot() };
+    return {
+      success: true,
+      stats: this[kParts].core.stats.snapshot(),
+      config: this[kParts].config.snapshot(),
+    };
   }
 
   /** Stops the background loops; sandboxes stay. @returns {{ success: true, message: string }} */
@@ -292,7 +282,7 @@ class SandboxManager extends SafeEmitter {
 
   async #end() {
     this.stop();
-    const result = await shutDown(this.#core, this.#creation);
+    const result = await shutDown(this[kParts].core, this[kParts].reconciler);
     this.emit('shutdown');
     return result;
   }
@@ -309,7 +299,7 @@ class SandboxManager extends SafeEmitter {
    * @returns {Promise<object>} { success, oldId, newId, agents }
    */
   _attemptRecovery(sandboxId) {
-    return this.#recovery.recover(sandboxId);
+    return this[kParts].recovery.recover(sandboxId);
   }
 
   /** (Re)starts the health rounds, every `healthCheckInterval`. */
@@ -322,29 +312,36 @@ class SandboxManager extends SafeEmitter {
     this.#rounds.start('cleanupInterval');
   }
 
-  #spec(config) {
-    return createSpec(config, () => `trading-${this.#core.clock.token().slice(0, 8)}`);
-  }
-
   /** @throws {NotFoundError|ConflictError} for one that is unknown, or about to end */
   #usable(sandboxId) {
-    const member = this.#core.pool.get(sandboxId);
+    const member = this[kParts].core.pool.get(sandboxId);
     if (member.status !== 'recovering' && member.status !== 'terminating') return member;
     const what = member.status === 'recovering' ? 'being replaced' : 'being terminated';
     throw new ConflictError(`sandbox '${member.id}' is ${what}`, { sandboxId: member.id });
+  }
+
+  // In the background: what may have been left is looked for, and the pool filled.
+  async #fleetRound() {
+    const { core, reconciler, warmer } = this[kParts];
+    if (core.closed) return;
+    const round = Promise.all([reconciler.pass(), warmer.fill()]);
+    await core.track(
+      round.catch((error) => core.fail('reconcile', error)),
+      'watch',
+    );
   }
 
   /** Runs a method's work; whatever happens becomes a result. */
   #answer(type, sandboxId, options, work) {
     const answer = async () => {
       try {
-        this.#core.checkOpen();
+        this[kParts].core.checkOpen();
         return { success: true, ...(await work(callOptions(options))) };
       } catch (error) {
-        return this.#core.fail(type, error, sandboxId);
+        return this[kParts].core.fail(type, error, sandboxId);
       }
     };
-    return this.#core.track(answer());
+    return this[kParts].core.track(answer());
   }
 }
 

@@ -8,8 +8,16 @@
 const LATENCY_SAMPLES = 20;
 
 class Member {
-  /** Set by getOrCreateSandbox until releaseSandbox. */
-  taken = false;
+  /** Whose lease it is; null of one that is taken by id. */
+  lease = null;
+  /** For whom alone it may be used again; null: for anybody. */
+  holder = null;
+  /** Leases that it has seen end. */
+  uses = 0;
+  /** What stands of it in the store. */
+  entry = null;
+  /** Told when nobody has to do with it any more. */
+  onVacant = null;
   /** The agents running in it, by agentId. */
   agents = new Map();
   /** 'running', 'stopped' (paused), 'error' (unreachable or gone), 'terminating', 'recovering' */
@@ -27,6 +35,7 @@ class Member {
   runs = 0;
   failures = 0;
 
+  #taken = false;
   #work = 0;
   #latencies = [];
   #clock;
@@ -46,6 +55,11 @@ class Member {
     this.memoryMb = sandbox.memoryMb ?? spec.memoryMb;
     this.created = new Date(clock.now()).toISOString();
     this.bornAt = bornAt;
+    this.lifeMs = spec.timeout * 1000;
+    /** Up to 2.5 % less age for each, so that what was made together does not retire together. */
+    this.youth = 1 - 0.025 * clock.random();
+    /** By the steady clock: when its life ends, unless it is prolonged. */
+    this.diesAt = bornAt + this.lifeMs;
     this.touch();
     this.seen();
   }
@@ -71,6 +85,27 @@ class Member {
   inheritUse({ lastUsed, lastUsedAt }) {
     this.lastUsed = lastUsed;
     this.lastUsedAt = lastUsedAt;
+  }
+
+  /** By a lease, or by getOrCreateSandbox until releaseSandbox. */
+  get taken() {
+    return this.#taken;
+  }
+
+  set taken(taken) {
+    this.#taken = taken;
+    this.#tellVacant();
+  }
+
+  /** An agent has ended. @returns {boolean} whether it was one of ours */
+  removeAgent(agentId) {
+    const removed = this.agents.delete(agentId);
+    this.#tellVacant();
+    return removed;
+  }
+
+  #tellVacant() {
+    if (!this.busy) this.onVacant?.(this);
   }
 
   /** Work in flight, or an agent running, or taken by somebody. */
@@ -128,6 +163,7 @@ class Member {
     } finally {
       this.#work--;
       this.touch();
+      this.#tellVacant();
     }
   }
 

@@ -1,9 +1,8 @@
 'use strict';
 
-// Who is in the fleet, how many places are taken, and which idle sandbox fits. Synchronous and pure
-// of I/O: two callers cannot interleave inside it, so a sandbox is never handed out twice and the
-// maximum never passed. A place is one of: a live sandbox, one being created, one that was lost and
-// waits for its replacement.
+// Which sandboxes this manager has in hand, and which of its places are on their way. A mirror: how
+// many places the fleet may take, and who gets which idle sandbox, is decided in the store, for all
+// managers at once. Synchronous and pure of I/O.
 
 const { CapacityError, NotFoundError } = require('../errors');
 
@@ -15,25 +14,15 @@ class Pool {
   #reserved = 0;
   #lost = new Map();
   #replacedBy = new Map();
-  #maximum;
-
-  /** @param {() => number} maximum asked anew for each reservation */
-  constructor(maximum) {
-    this.#maximum = maximum;
-  }
 
   /** Live sandboxes. */
   get size() {
     return this.#members.size;
   }
 
-  /** Places taken: live, being created, lost. */
+  /** Places taken here: live, being created, lost. */
   get taken() {
     return this.#members.size + this.#reserved + this.#lost.size;
-  }
-
-  get free() {
-    return Math.max(0, this.#maximum() - this.taken);
   }
 
   members() {
@@ -68,25 +57,23 @@ class Pool {
     return newest;
   }
 
-  /**
-   * One place, before anything is sent.
-   *
-   * @returns {{ fill(member): void, free(): void }} exactly one of the two counts, once
-   * @throws {CapacityError} at once when there is none
-   */
-  reserve() {
-    const maximum = this.#maximum();
-    if (this.taken >= maximum) {
-      throw new CapacityError(
-        `no place left: ${this.size} live, ${this.#reserved} being created and ` +
-          `${this.#lost.size} awaiting replacement, of maxPoolSize ${maximum}; ` +
-          `end a sandbox or raise manager.config.maxPoolSize`,
-      );
-    }
-    return this.#place();
+  /** Why there is no place. @param {number} maximum @param {number} [all] taken in the whole fleet */
+  full(maximum, all = this.taken) {
+    const elsewhere = all > this.taken ? `, ${all - this.taken} with other managers` : '';
+    return new CapacityError(
+      `no place left: ${this.size} live, ${this.#reserved} being created and ` +
+        `${this.#lost.size} awaiting replacement${elsewhere}, of maxPoolSize ${maximum}; ` +
+        `end a sandbox or raise manager.config.maxPoolSize`,
+    );
   }
 
-  #place() {
+  /**
+   * A place that the store has given us.
+   *
+   * @param {import('./ledger').Entry} entry
+   * @returns {{ entry, fill(member): void, free(): void }} exactly one of the two counts, once
+   */
+  place(entry) {
     this.#reserved++;
     let open = true;
     const close = () => {
@@ -96,6 +83,7 @@ class Pool {
       return true;
     };
     return {
+      entry,
       fill: (member) => {
         if (close()) this.#members.set(member.id, member);
       },
@@ -103,26 +91,9 @@ class Pool {
     };
   }
 
-  /** An idle sandbox made from the same spec, the one used last first; it is taken from now on. */
-  take(fingerprint, except) {
-    let best = null;
-    for (const member of this.#members.values()) {
-      if (!member.idle || member.spec.fingerprint !== fingerprint || except.has(member)) continue;
-      if (best === null || member.lastUsedAt > best.lastUsedAt) best = member;
-    }
-    if (best !== null) best.taken = true;
-    return best;
-  }
-
-  /** Forgets a sandbox that has ended. */
+  /** Forgets a sandbox that has ended, or that another manager has taken. */
   remove(member) {
     return this.#members.delete(member.id);
-  }
-
-  /** Forgets a sandbox that has ended and keeps its place for a replacement. */
-  removeKeepingPlace(member) {
-    if (!this.#members.delete(member.id)) throw new Error(`${member.id} is not in the pool`);
-    return this.#place();
   }
 
   /** Remembers what stood in for what. */
@@ -133,9 +104,8 @@ class Pool {
     }
   }
 
-  /** A sandbox that ended and could not be replaced yet: `facts` are kept, and so is the place. */
-  lose(id, facts, place) {
-    place.free();
+  /** A sandbox that ended and could not be replaced yet: `facts` are kept, and with them its place. */
+  lose(id, facts) {
     this.#lost.set(id, facts);
   }
 
@@ -149,12 +119,11 @@ class Pool {
     return this.#lost.get(id);
   }
 
-  /** Takes a lost one out, to replace it. @returns {{ facts, place }|null} */
+  /** Takes a lost one out, to replace it. @returns {object|null} its facts */
   reclaim(id) {
-    const facts = this.#lost.get(id);
-    if (facts === undefined) return null;
+    const facts = this.#lost.get(id) ?? null;
     this.#lost.delete(id);
-    return { facts, place: this.#place() };
+    return facts;
   }
 }
 

@@ -44,15 +44,17 @@ class Recovery {
     try {
       core.checkOpen();
       if (!core.pool.lost().includes(id)) core.pool.get(id);
+      const member = core.pool.has(id) ? core.pool.get(id) : null;
+      if (member?.spec.foreign || member?.lease) return await this.#drop(member);
     } catch (error) {
       return core.fail('recovery', error, id);
     }
     core.stats.add('recoveryAttempts');
     decision('recovery', { sandboxId: id });
     try {
-      const { facts, place } = core.pool.reclaim(id) ?? (await this.#retire(core.pool.get(id)));
+      const facts = core.pool.reclaim(id) ?? (await this.#retire(core.pool.get(id)));
       this.#underway.set(id, facts);
-      const member = await this.#replace(id, facts, place);
+      const member = await this.#replace(id, facts);
       await this.#redeploy(member, facts);
       core.emit('recovery:success', { oldId: id, newId: member.id });
       return { success: true, oldId: id, newId: member.id, agents: facts.agents.length };
@@ -79,37 +81,53 @@ class Recovery {
 
   /** Ends the old one; from its first line on nobody else can use it. */
   async #retire(member) {
-    const place = await this.#core.terminate(member, 'recovery', { keepPlace: true });
-    if (place !== null) {
+    const kept = await this.#core.terminate(member, 'recovery', { keepPlace: true });
+    if (kept !== null) {
       const { spec, taken, lastUsed, lastUsedAt } = member;
       // Only now: an agent may have come to run, or to its end, while the old one was ended.
       const agents = [...member.agents.values()].map(({ request }) => request);
-      return { facts: { spec, agents, taken, lastUsed, lastUsedAt, rounds: 0 }, place };
+      return { spec, agents, taken, lastUsed, lastUsedAt, rounds: 0, kept };
     }
     const message = `sandbox '${member.id}' was ended by somebody else while it was replaced`;
     throw new ConflictError(message, { sandboxId: member.id });
   }
 
-  async #replace(oldId, facts, place) {
-    const { pool } = this.#core;
-    // The place is ours to free: between a failed creation and the next round nobody may take it.
-    const held = { fill: place.fill, free() {} };
+  // One of a dead manager cannot be made again: its environment is not known. And a lease is for one
+  // sandbox and for what its holder has made of it: he is told that it is lost.
+  async #drop(member) {
+    await this.#core.terminate(member, 'gone');
+    return { success: true, oldId: member.id, newId: null, agents: 0 };
+  }
+
+  async #replace(oldId, facts) {
+    const core = this.#core;
+    const { pool } = core;
+    // Between a failed creation and the next round nobody else may have the place.
+    const keep = (entry) => {
+      facts.kept = entry;
+    };
     const prepare = (member) => {
       member.taken = true; // until its agents run
       member.inheritUse(facts);
       pool.replaced(oldId, member.id);
     };
     try {
-      return await this.#creation.create(facts.spec, held, { prepare });
+      const place = await core.reserve(facts.spec, { replaces: facts.kept });
+      facts.kept = null;
+      return await this.#creation.create(facts.spec, place, { prepare, keep });
     } catch (error) {
       facts.rounds++;
-      if (facts.rounds < MAX_ROUNDS && !this.#core.closed) {
-        pool.lose(oldId, facts, place);
-      } else {
-        place.free();
-      }
+      if (facts.rounds < MAX_ROUNDS && !core.closed) pool.lose(oldId, facts);
+      else await this.#giveUp(facts);
       throw error;
     }
+  }
+
+  async #giveUp({ kept }) {
+    if (kept === null) return;
+    await kept.change({ place: 0 }).catch(() => {}); // reconcile takes it from a dead manager
+    kept.letGo();
+    this.#core.changed();
   }
 
   async #redeploy(member, facts) {

@@ -1,6 +1,6 @@
 'use strict';
 
-// The manager's two background rounds: which interval each follows, and what a changed configuration
+// The manager's three background rounds: which interval each follows, and what a changed configuration
 // means for them. What a round does is not decided here.
 
 const { Loop } = require('./loop');
@@ -11,13 +11,14 @@ class Rounds {
 
   /**
    * @param {import('./core').FleetCore} core
-   * @param {{ health: () => Promise, cleanup: () => Promise }} rounds must not reject
+   * @param {{ health: () => Promise, cleanup: () => Promise, fleet: () => Promise }} rounds must not reject
    */
-  constructor(core, { health, cleanup }) {
+  constructor(core, { health, cleanup, fleet }) {
     this.#core = core;
     this.#loops = {
       healthCheckInterval: new Loop(core.clock, health),
       cleanupInterval: new Loop(core.clock, cleanup),
+      pool: new Loop(core.clock, fleet),
     };
   }
 
@@ -29,7 +30,8 @@ class Rounds {
   /** Starts or starts again; nothing after shutdown began. */
   start(key) {
     const { config, closed } = this.#core;
-    if (!closed) this.#loops[key].start(config.get(key), config.get('keepAlive'));
+    const intervalMs = key === 'pool' ? config.get('pool').reconcileMs : config.get(key);
+    if (!closed) this.#loops[key].start(intervalMs, config.get('keepAlive'));
   }
 
   stop() {

@@ -4,6 +4,7 @@
 // fail are counted, and do not hinder the others. Shrinking is cleanup's business.
 
 const { checkNumber } = require('../options');
+const { cancelled } = require('./give-up');
 
 /**
  * @param {import('./core').FleetCore} core
@@ -16,12 +17,20 @@ const { checkNumber } = require('../options');
  * @returns {Promise<object>} { created, failed, currentCount, message, errors: texts }, and of a
  *   failure, when none could be created, what the first one said
  */
-async function scaleUp(core, creation, { target, specOf, signal }) {
+async function scaleUp(core, creation, wish) {
+  // One after the other: two at the same time must not add up.
+  const before = core.scaling;
+  const scaling = before.then(() => grow(core, creation, wish));
+  core.scaling = scaling.catch(() => {});
+  return scaling;
+}
+
+async function grow(core, creation, { target, specOf, signal }) {
   checkNumber(target, 'target', { min: 0, integer: true });
   specOf(1);
   const { pool } = core;
   const maximum = core.config.get('maxPoolSize');
-  const before = pool.taken;
+  const before = Math.max(pool.taken, await core.ledger.taken());
   const wanted = Math.min(target, maximum) - before;
   if (wanted <= 0) {
     const message =
@@ -30,10 +39,12 @@ async function scaleUp(core, creation, { target, specOf, signal }) {
         : `Already at the maximum: maxPoolSize is ${maximum}, the target was ${target}`;
     return { created: 0, failed: 0, currentCount: pool.size, message, errors: [] };
   }
-  // All places in one go: nobody comes between, and none of them can fail for capacity.
-  const places = Array.from({ length: wanted }, () => pool.reserve());
   const settled = await Promise.allSettled(
-    places.map((place, index) => creation.create(specOf(index + 1), place, { signal })),
+    Array.from({ length: wanted }, async (_, index) => {
+      if (signal?.aborted) throw cancelled(signal, 'not-sent');
+      const spec = specOf(index + 1);
+      return creation.create(spec, await core.reserve(spec), { signal });
+    }),
   );
   const reasons = settled.filter(({ status }) => status === 'rejected').map(({ reason }) => reason);
   const created = settled.length - reasons.length;

@@ -1,7 +1,8 @@
 'use strict';
 
-// The end of a fleet: nothing new, a grace for what is under way, then every sandbox is ended, also
-// when ending some of them fails. What may still run is named in the result.
+// The end of a fleet: nothing new, a grace for what is under way, then every sandbox in hand is ended,
+// also when ending some of them fails. What may still run is named in the result, and stands in the
+// store for whoever comes next.
 
 const { E2bError } = require('../errors');
 const { mapLimited } = require('../policy/limiter');
@@ -13,11 +14,12 @@ const END_TIMEOUT_MS = 10_000;
 
 /**
  * @param {import('./core').FleetCore} core
- * @param {import('./creation').Creation} creation
+ * @param {import('./reconcile').Reconciler} reconciler
  * @returns {Promise<object>} { success, terminated, failed: ids, message }; never rejects
  */
-async function shutDown(core, creation) {
+async function shutDown(core, reconciler) {
   core.beginStop();
+  core.changed();
   await grace(core);
   core.abortCalls();
   const present = core.pool.members();
@@ -25,7 +27,9 @@ async function shutDown(core, creation) {
   // What landed late: a creation that was under way, an answer that never came.
   const late = core.pool.members().filter((member) => !present.includes(member));
   const terminated = ended + (await endAll(core, late));
-  const strays = await creation.settle();
+  const strays = await reconciler.last();
+  await core.ledger.close().catch(() => {});
+  if (!core.config.sharesStore) await core.ledger.store.close();
   const failed = [...core.pool.members().map(({ id }) => id), ...strays];
   const done = `${terminated} ${terminated === 1 ? 'sandbox' : 'sandboxes'} terminated`;
   if (failed.length === 0) return { success: true, terminated, failed, message: done };

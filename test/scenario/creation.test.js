@@ -2,7 +2,9 @@
 
 // SUITE-02: creation. MGR-01, CFG-01, C-12; and what happens to a creation whose answer is lost.
 
-const { recorded, waitFor, withFleet } = require('./helpers/fleet');
+const { movableClock, recorded, waitFor, withFleet } = require('./helpers/fleet');
+
+const TOKEN = 'e2b-swarm.token';
 
 const fleet = withFleet();
 
@@ -148,28 +150,38 @@ describe('a creation that may have happened is never sent again', () => {
     ['reset before it was executed', 'reset'],
     ['a 504', { status: 504 }],
     ['a 201 with HTML', { status: 201, body: '<html></html>', contentType: 'text/html' }],
-  ])('%s: nothing is found, the outcome is unknown', async (_, action) => {
-    const manager = fleet.manager();
-    const { of } = recorded(manager);
+  ])('%s: nothing is found in the settle window, so it is begun anew', async (_, action) => {
+    const manager = fleet.manager({ maxPoolSize: 2 });
+    const { names } = recorded(manager);
     fleet.backend.faults.add({ op: 'create', n: 1, action });
-    expect(await manager.createTradingSandbox()).toMatchObject({
-      success: false,
-      outcome: 'unknown',
-    });
-    expect(fleet.asked('create')).toHaveLength(1);
-    expect(fleet.asked('list')).toHaveLength(1);
-    expect(of('error')).toHaveLength(1);
-    expect(manager.activeSandboxes.size).toBe(0);
+    expect(await manager.createTradingSandbox()).toMatchObject({ success: true });
+    const tokens = fleet.asked('create').map(({ body }) => JSON.parse(body).metadata[TOKEN]);
+    expect(new Set(tokens).size).toBe(2);
+    const looks = fleet.asked('list').map(({ query }) => decodeURIComponent(query.metadata));
+    expect(looks.length).toBeGreaterThanOrEqual(2);
+    expect(looks.every((look) => look.includes(tokens[0]))).toBe(true);
+    expect(names()).toEqual(['sandbox:created']);
+    // The first may still arrive: its place stays taken.
+    expect(await manager.createTradingSandbox()).toMatchObject({ code: 'CAPACITY' });
   });
 
-  test('when the look-up fails too, the outcome is unknown and shutdown ends what it left', async () => {
-    const manager = fleet.manager();
+  test('without a second place nothing is begun anew, and the outcome stays unknown', async () => {
+    const manager = fleet.manager({ maxPoolSize: 1 });
+    fleet.backend.faults.add({ op: 'create', n: 1, action: 'reset' });
+    expect(await manager.createTradingSandbox()).toMatchObject({ outcome: 'unknown' });
+    expect(fleet.asked('create')).toHaveLength(1);
+  });
+
+  test('while the list cannot be read nothing is sent; shutdown ends what was made', async () => {
+    const time = movableClock();
+    const manager = fleet.manager({ clock: time.clock });
     fleet.backend.faults.add({ op: 'create', n: 1, action: 'reset-after' });
     const broken = fleet.backend.faults.add({ op: 'list', action: { status: 400 } });
-    expect(await manager.createTradingSandbox()).toMatchObject({
-      success: false,
-      outcome: 'unknown',
-    });
+    const creating = manager.createTradingSandbox();
+    await waitFor(() => fleet.asked('list').length >= 3);
+    time.pass(60_000);
+    expect(await creating).toMatchObject({ success: false, outcome: 'unknown' });
+    expect(fleet.asked('create')).toHaveLength(1);
     expect(fleet.backend.sandboxes()).toHaveLength(1);
     broken.remove();
     expect(await manager.shutdown()).toMatchObject({ success: true });

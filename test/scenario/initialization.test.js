@@ -70,7 +70,7 @@ test('starting the rounds again replaces their timers', () => {
   const manager = make({ clock });
   manager._startHealthMonitoring();
   manager._startCleanupTask();
-  expect([...intervals].map(({ ms }) => ms).sort()).toEqual([30_000, 300_000]);
+  expect([...intervals].map(({ ms }) => ms).sort()).toEqual([30_000, 300_000, 60_000]);
 });
 
 test('a changed interval takes effect at once, and a stopped round stays stopped', () => {
@@ -78,7 +78,7 @@ test('a changed interval takes effect at once, and a stopped round stays stopped
   const manager = make({ clock });
   manager.config.healthCheckInterval = 1234;
   manager.config.cleanupInterval = 5678;
-  expect([...intervals].map(({ ms }) => ms).sort()).toEqual([1234, 5678]);
+  expect([...intervals].map(({ ms }) => ms).sort()).toEqual([1234, 5678, 60_000]);
   manager.stop();
   manager.config.healthCheckInterval = 99;
   expect(intervals.size).toBe(0);

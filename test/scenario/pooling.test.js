@@ -145,10 +145,21 @@ test('when all are dead a new one is made', async () => {
 
 test('a degraded one stays in the pool and is not handed out', async () => {
   const time = movableClock();
-  const { manager, ids } = await fleet.managerOf(1, { clock: time.clock }, { timeout: 1000 });
+  const config = { clock: time.clock, pool: { minRemaining: 0 } };
+  const { manager, ids } = await fleet.managerOf(1, config, { timeout: 1000 });
   time.pass(950_000);
   expect(await manager.getOrCreateSandbox({ timeout: 1000 })).toMatchObject({ reused: false });
   expect([...manager.sandboxPool.keys()]).toEqual(ids);
+});
+
+test('one with too little of its life left is ended instead of being handed out', async () => {
+  const time = movableClock();
+  const { manager, ids } = await fleet.managerOf(1, { clock: time.clock }, { timeout: 1000 });
+  time.pass(760_000);
+  const got = await manager.getOrCreateSandbox({ timeout: 1000 });
+  expect(got).toMatchObject({ success: true, reused: false });
+  expect(fleet.backend.sandboxes().map(({ sandboxId }) => sandboxId)).toEqual([got.sandboxId]);
+  expect(got.sandboxId).not.toBe(ids[0]);
 });
 
 test('when the control plane cannot be asked, none is handed out unseen', async () => {

@@ -60,6 +60,7 @@ function withFleet(options) {
         cleanupInterval: 0,
         retryDelay: 1,
         ...config,
+        pool: { settleMs: 20, reconcileMs: 0, ...config?.pool },
       });
       open.add(manager);
       return manager;
@@ -100,10 +101,10 @@ function withFleet(options) {
   };
 }
 
-/** Writes down every event of a manager, in order. */
-function recorded(manager) {
+/** Writes down the events of a manager, in order: those it has always had, and `more`. */
+function recorded(manager, more = []) {
   const events = [];
-  for (const name of ALL_EVENTS) {
+  for (const name of [...ALL_EVENTS, ...more]) {
     manager.on(name, (...payload) => events.push({ name, payload: payload[0], args: payload }));
   }
   return {

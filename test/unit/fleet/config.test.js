@@ -29,6 +29,24 @@ test('the defaults are those of the requirements', () => {
       degradedIdleMs: 3_600_000,
       degradedTimeoutShare: 0.9,
     },
+    pool: {
+      settleMs: 5_000,
+      watchMs: 120_000,
+      verifyMs: 5_000,
+      reconcileMs: 60_000,
+      acquireTimeoutMs: 60_000,
+      agingMs: 10_000,
+      maxWaiters: 10_000,
+      maxLeaseMs: 86_400_000,
+      warm: 0,
+      warmSpec: null,
+      schedule: null,
+      burst: 5,
+      maxUses: 0,
+      maxAgeMs: 0,
+      minRemaining: 0.25,
+      reset: null,
+    },
   });
 });
 

@@ -1,0 +1,131 @@
+'use strict';
+
+// The typed half of the manager: leases, reconcile, drain. Its methods reject with an E2bError; the
+// half that answers result objects is SandboxManager, which is built upon it. Sends nothing itself.
+
+const { SafeEmitter } = require('../events');
+const { checkOptions, invalid, show } = require('../options');
+const { ManagerConfig } = require('./config');
+const { fleetParts } = require('./parts');
+
+/** Where a manager keeps the parts of its fleet. */
+const kParts = Symbol('e2b-swarm.parts');
+
+class LeasingManager extends SafeEmitter {
+  #draining = null;
+
+  constructor(config) {
+    super();
+    const emit = (name, payload) =>
+      payload === undefined ? this.emit(name) : this.emit(name, payload);
+    Object.defineProperty(this, kParts, { value: fleetParts(new ManagerConfig(config), emit) });
+  }
+
+  /**
+   * Waits for a sandbox of one's own: an idle one made from the same spec, looked at before it is
+   * handed out, else a new one as soon as there is a place. First come, first served within a
+   * priority; whoever waits longer counts for more.
+   *
+   * @param {object} [spec] as the config of createTradingSandbox
+   * @param {object} [options] signal; timeoutMs (pool.acquireTimeoutMs, 60,000); owner (whose work may
+   *   meet in a recycled sandbox; default null: everybody's who names none); priority (0)
+   * @returns {Promise<import('./lease').Lease>}
+   * @throws {TimeoutError} nothing within timeoutMs, with the last failure as cause;
+   *   {CancelledError} the signal gave up; {CapacityError} pool.maxWaiters; {ClosedError} after
+   *   shutdown; and what the far end says of the spec
+   */
+  async acquire(spec, options) {
+    const { leases, specOf } = this[kParts];
+    return leases.acquire(specOf(spec), options);
+  }
+
+  /**
+   * Does work with a sandbox of one's own, which is released at the end, whatever the end is.
+   *
+   * @template T
+   * @param {object} spec as acquire
+   * @param {(lease: import('./lease').Lease) => Promise<T>} work
+   * @param {object} [options] as acquire, and recycle (false) as lease.release
+   * @returns {Promise<T>}
+   */
+  async use(spec, work, options) {
+    if (typeof work !== 'function') throw invalid(`work must be a function, not ${show(work)}`);
+    const { recycle = false, ...how } = options ?? {};
+    const lease = await this.acquire(spec, how);
+    try {
+      return await work(lease);
+    } finally {
+      if (lease.over === null) await lease.release({ recycle });
+    }
+  }
+
+  /**
+   * Holds the far end's list of this fleet's sandboxes against the ledger, and acts: what nobody may
+   * have is ended, what a dead manager began is finished or undone, what is proven gone is forgotten.
+   * Touches nothing that is not of this owner name and store, nor anything of a manager that lives.
+   *
+   * @param {{ dryRun?: boolean }} [options] dryRun: only says what it would do
+   * @returns {Promise<object>} { listed, rows, complete, dryRun, actions: [{ do, reason, sandboxId,
+   *   failed }], done, failed, left }; left: what a later pass has to look at again
+   */
+  async reconcile(options) {
+    const { core, reconciler } = this[kParts];
+    const { dryRun = false } = checkOptions(options, ['dryRun'], 'reconcile');
+    if (typeof dryRun !== 'boolean') throw invalid(`dryRun must be true or false`);
+    core.checkOpen();
+    const pass = reconciler.pass({ dryRun });
+    core.track(pass.catch(() => {}));
+    return pass;
+  }
+
+  /**
+   * Ends the sandboxes of dead managers, and those that nobody has: what reconcile does about
+   * orphans, as a command of its own.
+   *
+   * @param {{ dryRun?: boolean }} [options]
+   * @returns {Promise<object>} { dryRun, reaped: [{ sandboxId, reason, failed }], complete }
+   */
+  async reap(options) {
+    const { dryRun, actions, complete } = await this.reconcile(options);
+    const reaped = actions
+      .filter((action) => action.do === 'kill' || action.do === 'end')
+      .map(({ sandboxId, reason, failed }) => ({ sandboxId, reason, failed }));
+    return { dryRun, reaped, complete };
+  }
+
+  /**
+   * Takes no more orders, waits until every lease is released or has expired and all work has ended,
+   * then shuts down.
+   *
+   * @param {{ signal?: AbortSignal }} [options] gives up the waiting; the manager goes on
+   * @returns {Promise<object>} of shutdown()
+   */
+  async drain(options) {
+    const { signal } = checkOptions(options, ['signal'], 'drain');
+    const { core, leases } = this[kParts];
+    this.#draining ??= leases.drained();
+    await core.unless(signal, this.#draining);
+    return this.shutdown();
+  }
+
+  /** @returns {object} what the fleet is at this moment, for people and for tests; without secrets */
+  inspect() {
+    const { core, leases, warmer } = this[kParts];
+    const members = core.pool.members();
+    return {
+      owner: core.ledger.owner,
+      instance: core.ledger.instance,
+      store: { durability: core.ledger.store.durability, shared: core.ledger.store.shared },
+      maximum: core.maximum,
+      taken: core.pool.taken,
+      live: members.length,
+      idle: core.pool.idle().length,
+      leased: members.filter(({ lease }) => lease !== null).length,
+      waiting: leases.waiting,
+      warmTarget: warmer.target,
+      leases: members.filter(({ lease }) => lease).map(({ lease }) => lease.toJSON()),
+    };
+  }
+}
+
+module.exports = { LeasingManager, kParts };

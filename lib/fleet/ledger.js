@@ -1,0 +1,320 @@
+'use strict';
+
+// What the manager writes down before it acts, so that whoever comes after a crash can finish or undo
+// it. The fleet's only way to the store: one entry for each place of the quota, in the life
+//   creating -> idle <-> leased -> ending -> ended -> (removed when a list proves that it is gone)
+//   creating -> watched: an unknown outcome; it holds its place, and what still arrives is ended
+// Each change is a compare-and-set; an entry that another instance took over is fenced off. Sends
+// nothing to the far end. No secret is written: of a spec the fingerprint and what may be shown.
+
+const { ConflictError } = require('../errors');
+
+/** Of the store's id, in every token: tells our sandboxes from those of another store's fleet. */
+const STORE_PREFIX = 8;
+const PAGE = 500;
+/** How often an instance says that it lives, and how long its silence must be to mean death. */
+const BEAT_MS = 15_000;
+const DEAD_AFTER_MS = 60_000;
+/** Self-fencing: past this since the last beat, nothing is believed that the store did not confirm. */
+const STALE_AFTER_MS = 40_000;
+
+class Ledger {
+  #store;
+  #clock;
+  #identity;
+  #opening = null;
+  #closing = null;
+  #entries = new Map();
+  #timer = null;
+  #beatAt = -Infinity;
+
+  /**
+   * @param {object} how
+   * @param {object} how.store see lib/store
+   * @param {string} how.owner name of the fleet: whoever shares it and the store shares quota and pool
+   * @param {object} how.clock
+   * @param {{ self(): object, isAlive(facts: object): boolean|null }} how.identity
+   */
+  constructor({ store, owner, clock, identity }) {
+    this.owner = owner;
+    this.#store = store;
+    this.#clock = clock;
+    this.#identity = identity;
+    this.instance = clock.token();
+    this.facts = identity.self();
+  }
+
+  get store() {
+    return this.#store;
+  }
+
+  /** Whether anything was ever asked of the store. */
+  get isOpen() {
+    return this.#opening !== null;
+  }
+
+  /** Opens the store and registers this instance; once, however often it is asked for. */
+  open() {
+    this.#opening ??= this.#open().catch((error) => {
+      this.#opening = null;
+      throw error;
+    });
+    return this.#opening;
+  }
+
+  async #open() {
+    await this.#store.open();
+    await this.#beat();
+    this.#timer = this.#clock.setInterval(() => {
+      this.#beat().catch(() => {}); // seen by #beatAt
+    }, BEAT_MS);
+    this.#timer?.unref?.();
+  }
+
+  async #beat() {
+    const at = this.#clock.steady();
+    const { instance: id, owner, facts: host } = this;
+    await this.#store.beat({ id, owner, host });
+    this.#beatAt = at;
+  }
+
+  /** Stops the heartbeat. What is left in the store is anybody's who shares it from now on. */
+  close() {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close() {
+    if (this.#opening === null) return;
+    await this.#opening.catch(() => {});
+    this.#clock.clearInterval(this.#timer);
+    await this.#store.forget(this.instance);
+  }
+
+  /** Starts the token of every sandbox of this store. */
+  get prefix() {
+    return `${this.#store.id.slice(0, STORE_PREFIX)}-`;
+  }
+
+  /** The entry of a token, if it is in hand: worked on by this manager at this moment. */
+  entry(token) {
+    return this.#entries.get(token);
+  }
+
+  /** @returns {number} places that are taken, over all managers of the fleet */
+  async taken() {
+    await this.open();
+    return this.#store.count(this.owner);
+  }
+
+  /**
+   * The intent to create, durable when this resolves.
+   *
+   * @param {object} spec of createSpec
+   * @param {object} how
+   * @param {number} how.maximum places of the fleet
+   * @param {Entry|null} [how.replaces] an ended entry that hands its place on
+   * @param {object} [how.data] kept beside it
+   * @returns {Promise<Entry|null>} null when no place is left
+   */
+  async intend(spec, { maximum, replaces = null, data = {} }) {
+    await this.open();
+    const { name, template, timeout } = spec;
+    const row = {
+      token: `${this.prefix}${this.#clock.token()}`,
+      owner: this.owner,
+      instance: this.instance,
+      state: 'creating',
+      place: 1,
+      sandboxId: null,
+      fingerprint: spec.fingerprint,
+      holder: null,
+      data: { name, template, timeout, ...data },
+    };
+    if (replaces) {
+      await replaces.change({ place: 0 });
+      replaces.letGo();
+    }
+    const inserted = await this.#store.insert(row, { maximum });
+    return inserted === null ? null : this.#hold(inserted);
+  }
+
+  /**
+   * Takes one idle sandbox of the pool for us, whoever of the fleet made it.
+   *
+   * @param {{ fingerprint: string, holder: string|null, except: string[] }} wish
+   * @returns {Promise<Entry|null>} leased
+   */
+  async claim(wish) {
+    await this.open();
+    const changes = { state: 'leased', instance: this.instance, holder: wish.holder };
+    const row = await this.#store.claim(this.owner, wish, changes);
+    if (row === null) return null;
+    const entry = this.#entries.get(row.token);
+    if (entry === undefined) return this.#hold(row);
+    entry.row = row;
+    return entry;
+  }
+
+  /**
+   * Takes over what an instance left that is dead, or that nobody works on any more.
+   *
+   * @returns {Promise<Entry|null>} null when somebody else was faster
+   */
+  async takeOver(row, changes) {
+    const taken = await this.#store.update(row.token, row.version, {
+      ...changes,
+      instance: this.instance,
+    });
+    return taken === null ? null : this.#hold(taken);
+  }
+
+  #hold(row) {
+    const entry = new Entry(this.#store, this.instance, row, () => this.#entries.delete(row.token));
+    this.#entries.set(row.token, entry);
+    return entry;
+  }
+
+  /** Every row of the fleet, all instances', page by page. */
+  async rows() {
+    await this.open();
+    const all = [];
+    for (let after = null; ;) {
+      const page = await this.#store.rows(this.owner, { after, limit: PAGE });
+      all.push(...page);
+      if (page.length < PAGE) return all;
+      after = page.at(-1).token;
+    }
+  }
+
+  get(token) {
+    return this.#store.get(token);
+  }
+
+  remove(row) {
+    return this.#store.remove(row.token, row.version);
+  }
+
+  /** @returns {Promise<(id: string) => boolean>} whether an instance is known to be dead */
+  async deaths() {
+    const known = new Map();
+    for (const { id, host, ageMs } of await this.#store.instances(this.owner)) {
+      const alive = id === this.instance ? true : this.#identity.isAlive(host);
+      known.set(id, alive ?? ageMs < DEAD_AFTER_MS);
+    }
+    // One without a row was forgotten at its proper end.
+    return (id) => known.get(id) !== true;
+  }
+
+  /** Forgets instances that are dead and have left nothing. */
+  async bury(rows) {
+    const used = new Set(rows.map(({ instance }) => instance));
+    const isDead = await this.deaths();
+    for (const { id } of await this.#store.instances(this.owner)) {
+      if (!used.has(id) && isDead(id)) await this.#store.forget(id);
+    }
+  }
+
+  /**
+   * Whether an entry is still ours. Costs nothing while our heartbeat is fresh: nobody may take over
+   * what belongs to an instance that was heard of lately.
+   *
+   * @throws {ConflictError} FENCED
+   */
+  async confirm(entry) {
+    if (this.#clock.steady() - this.#beatAt < STALE_AFTER_MS) return;
+    await this.#beat();
+    await entry.reread();
+  }
+}
+
+/** A row in the hand of this manager. Changes of one entry go one after the other. */
+class Entry {
+  #store;
+  #instance;
+  #drop;
+  #last = Promise.resolve();
+
+  constructor(store, instance, row, drop) {
+    this.#store = store;
+    this.#instance = instance;
+    this.#drop = drop;
+    this.row = row;
+  }
+
+  get token() {
+    return this.row.token;
+  }
+
+  get state() {
+    return this.row.state;
+  }
+
+  get fence() {
+    return this.row.fence;
+  }
+
+  /**
+   * @param {object} changes of the row
+   * @param {object} [how]
+   * @param {(row: object) => boolean} [how.when] asked of what stands in the store; false: no change
+   * @param {boolean} [how.durable] default true
+   * @returns {Promise<boolean>} whether it was changed
+   * @throws {ConflictError} FENCED: another instance has taken it over, or it was removed
+   */
+  change(changes, { when = () => true, durable = true } = {}) {
+    return this.#next(async () => {
+      for (;;) {
+        if (!when(this.row)) return false;
+        const { token, version } = this.row;
+        const row = await this.#store.update(token, version, changes, { durable });
+        if (row !== null) {
+          this.row = row;
+          return true;
+        }
+        await this.#reread();
+      }
+    });
+  }
+
+  /** Reads what stands in the store. @throws {ConflictError} FENCED */
+  reread() {
+    return this.#next(() => this.#reread());
+  }
+
+  async #reread() {
+    const row = await this.#store.get(this.token);
+    if (row === null || row.instance !== this.#instance) {
+      this.#drop();
+      throw new ConflictError('another manager has taken this sandbox over', {
+        ...{ code: 'FENCED', sandboxId: this.row.sandboxId },
+      });
+    }
+    // A claim of ours may have been quicker to come back than this.
+    if (row.version >= this.row.version) this.row = row;
+  }
+
+  /** Out of the store: nothing was made, or it is proven gone. */
+  remove() {
+    return this.#next(async () => {
+      while (!(await this.#store.remove(this.token, this.row.version))) {
+        if ((await this.#store.get(this.token)) === null) break;
+        await this.#reread();
+      }
+      this.#drop();
+    });
+  }
+
+  /** Nobody here works on it any more: what stands in the store is for reconcile to act upon. */
+  letGo() {
+    this.#drop();
+  }
+
+  #next(work) {
+    const done = this.#last.then(work);
+    this.#last = done.catch(() => {});
+    return done;
+  }
+}
+
+module.exports = { Ledger, BEAT_MS, DEAD_AFTER_MS };

@@ -1,0 +1,320 @@
+'use strict';
+
+// The far end's list against the ledger: level-triggered, idempotent, bounded in items, actions and
+// seconds. Nothing here trusts what was believed before: each pass reads both sides anew. One pass at
+// a time; a second caller gets the running one's result. Looking never prolongs a life: the control
+// plane's list is all that is asked.
+
+const { mapLimited } = require('../policy/limiter');
+const { killReason, plan } = require('./reconcile-plan');
+
+/** Items that one pass reads; past it the pass is not complete, and absence proves nothing. */
+const ITEMS_MAX = 20_000;
+/** Actions of one pass; what is left is done by the next. */
+const ACTIONS_MAX = 500;
+const AT_ONCE = 10;
+const PASS_MS = 60_000;
+const REQUEST_TIMEOUT_MS = 15_000;
+/** Rows that are held against the list before the loop gets a turn. */
+const SLICE = 1_000;
+/** First wait after something is to be looked for; it doubles while anything is left. */
+const SOON_MS = 1_000;
+const LATE_MS = 30_000;
+
+class Reconciler {
+  #core;
+  #health;
+  #running = null;
+  #since = new Map();
+  #timer = null;
+  #waitMs = SOON_MS;
+
+  /**
+   * @param {import('./core').FleetCore} core
+   * @param {(member: Member) => Promise<boolean>} doubt looks at one that was not in the list
+   */
+  constructor(core, doubt) {
+    this.#core = core;
+    this.#health = doubt;
+    core.unproven = () => this.soon();
+  }
+
+  /**
+   * One pass.
+   *
+   * @param {object} [how]
+   * @param {boolean} [how.dryRun] says what it would do, and does nothing
+   * @returns {Promise<object>} { listed, rows, complete, dryRun, actions: [{ do, reason, sandboxId }],
+   *   done, failed, left }
+   */
+  pass({ dryRun = false } = {}) {
+    if (dryRun) return this.#pass(true);
+    this.#running ??= this.#pass(false).finally(() => {
+      this.#running = null;
+    });
+    return this.#running;
+  }
+
+  /** A pass before long, and again until nothing is left to be proven. */
+  soon() {
+    if (this.#core.closed) return;
+    this.#waitMs = Math.min(this.#waitMs, SOON_MS * 4);
+    if (this.#timer !== null) return;
+    this.#arm(Math.max(this.#waitMs, this.#core.config.get('pool').verifyMs + SOON_MS));
+  }
+
+  #arm(ms) {
+    const { clock } = this.#core;
+    this.#timer = clock.setTimeout(() => {
+      this.#timer = null;
+      this.#again();
+    }, ms);
+    this.#timer?.unref?.();
+  }
+
+  async #again() {
+    if (this.#core.closed) return;
+    const result = await this.#core.track(
+      this.pass().catch((error) => this.#core.fail('reconcile', error)),
+      'watch',
+    );
+    if (result.left === 0 || this.#core.closed || this.#timer !== null) {
+      this.#waitMs = SOON_MS;
+      return;
+    }
+    this.#waitMs = Math.min(LATE_MS, this.#waitMs * 2);
+    this.#arm(this.#waitMs);
+  }
+
+  /**
+   * For shutdown: ends what requests without an answer may have made. Whatever else is open stands in
+   * the store; a store that outlives us needs no more than that.
+   *
+   * @returns {Promise<string[]>} ids of those that could not be ended
+   */
+  async last() {
+    this.stop();
+    const core = this.#core;
+    if (!core.ledger.isOpen) return [];
+    const rows = await core.ledger.rows().catch(() => []);
+    const open = ({ instance, state }) =>
+      instance === core.ledger.instance && (state === 'watched' || state === 'creating');
+    if (!rows.some(open)) return [];
+    const result = await this.pass().catch((error) => ({ actions: [], error }));
+    return result.actions.filter((action) => action.failed).map(({ sandboxId }) => sandboxId);
+  }
+
+  stop() {
+    if (this.#timer !== null) this.#core.clock.clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+
+  async #pass(dryRun) {
+    const core = this.#core;
+    const { clock, ledger } = core;
+    const startedAt = clock.steady();
+    const before = await ledger.rows();
+    this.#note(before);
+    const list = await this.#list();
+    const rows = await ledger.rows();
+    this.#note(rows);
+    const isDead = await ledger.deaths();
+    core.dropForeign(rows);
+    const seen = {
+      sandboxes: list.sandboxes,
+      complete: list.complete,
+      rows,
+      inHand: (row) =>
+        row.instance === ledger.instance
+          ? ledger.entry(row.token) !== undefined
+          : !isDead(row.instance),
+      settled: (row, windowMs) => list.askedAt - this.#since.get(row.token).at >= windowMs,
+    };
+    const actions = await this.#planned(seen);
+    const result = { listed: list.sandboxes.length, rows: rows.length, complete: list.complete };
+    if (dryRun) {
+      return {
+        ...result,
+        dryRun,
+        actions: shown(actions),
+        done: 0,
+        failed: 0,
+        left: actions.length,
+      };
+    }
+    const overAt = startedAt + PASS_MS;
+    const tried = await mapLimited(actions.slice(0, ACTIONS_MAX), AT_ONCE, async (action) => {
+      const done = clock.steady() > overAt ? null : await this.#act(action, seen);
+      action.failed = done === false;
+      return done;
+    });
+    const done = tried.filter((one) => one === true).length;
+    const failed = tried.filter((one) => one === false).length;
+    const after = await ledger.rows();
+    await ledger.bury(after);
+    const unproven = ({ state }) => state === 'ended' || state === 'watched' || state === 'ending';
+    const left = after.filter(unproven).length;
+    return { ...result, dryRun, actions: shown(actions), done, failed, left };
+  }
+
+  // A big fleet is held against its list in slices, so that the loop gets its turns.
+  async #planned(seen) {
+    const windows = this.#core.config.get('pool');
+    if (seen.rows.length + seen.sandboxes.length <= SLICE) return plan(seen, windows);
+    const byToken = new Map(seen.sandboxes.map((one) => [one.token, []]));
+    for (const one of seen.sandboxes) byToken.get(one.token).push(one);
+    const actions = [];
+    for (let i = 0; i < seen.rows.length; i += SLICE) {
+      const rows = seen.rows.slice(i, i + SLICE);
+      const sandboxes = rows.flatMap(({ token }) => take(byToken, token));
+      actions.push(...plan({ ...seen, rows, sandboxes }, windows));
+      await yielded(this.#core.clock);
+    }
+    const strays = [...byToken.values()].flat();
+    actions.push(...plan({ ...seen, rows: [], sandboxes: strays }, windows));
+    return actions;
+  }
+
+  // By a clock that never jumps: how long a row has stood as it stands, as far as we have seen.
+  #note(rows) {
+    const at = this.#core.clock.steady();
+    const next = new Map();
+    for (const { token, version } of rows) {
+      const known = this.#since.get(token);
+      next.set(token, known?.version === version ? known : { version, at });
+    }
+    this.#since = next;
+  }
+
+  async #list() {
+    const core = this.#core;
+    const askedAt = core.clock.steady();
+    const options = core.options({
+      metadata: { 'e2b-swarm.owner': core.ledger.owner },
+      limit: ITEMS_MAX,
+      requestTimeoutMs: core.deadlineMs(REQUEST_TIMEOUT_MS),
+      signal: undefined,
+    });
+    const look = () => core.native.listE2bSandboxes('all', options);
+    const found = await core.retry('list_sandboxes', null, look, { signal: null });
+    const sandboxes = found
+      .map(({ sandboxId, metadata }) => ({ sandboxId, token: metadata?.['e2b-swarm.token'] ?? '' }))
+      .filter(({ token }) => token.startsWith(core.ledger.prefix));
+    return { sandboxes, complete: found.length < ITEMS_MAX, askedAt };
+  }
+
+  /** @returns {Promise<boolean|null>} false: failed; null: it was no longer so */
+  async #act(action, seen) {
+    const core = this.#core;
+    try {
+      const done = await this[ACTS[action.do]](action, seen);
+      if (done && action.do !== 'forget' && action.do !== 'doubt') {
+        core.emit('orphan:reaped', {
+          ...{ sandboxId: action.sandboxId, action: action.do, reason: action.reason },
+        });
+      }
+      return done ? true : null;
+    } catch (error) {
+      if (error?.code !== 'FENCED') core.fail('reconcile', error, action.sandboxId);
+      return false;
+    }
+  }
+
+  // The row may have come into being, or changed, since it was read: asked for once more.
+  async _kill({ sandboxId, row, reason }, { inHand }) {
+    const now = row === null ? null : await this.#core.ledger.get(row.token);
+    if (killReason(now, sandboxId, inHand) === null) return false;
+    await this.#core.end(sandboxId, this.#patient());
+    if (reason === LEAK) this.#core.emit('alert', { type: 'leak', sandboxId, reason });
+    return true;
+  }
+
+  async _adopt({ row, sandboxId }) {
+    const core = this.#core;
+    const entry = await core.ledger.takeOver(row, { state: 'leased' });
+    if (entry === null) return false;
+    const member = core.adopt(entry, specOf(row));
+    member.taken = true;
+    const gone = await this.#health(member);
+    if (gone) {
+      if (core.pool.has(sandboxId)) await core.dismiss(member, 'gone');
+      return true;
+    }
+    member.taken = false;
+    return true;
+  }
+
+  async _end({ row, sandboxId }) {
+    const core = this.#core;
+    const entry = await core.ledger.takeOver(row, { state: 'ending' });
+    if (entry === null) return false;
+    try {
+      const { alreadyGone } = await core.end(sandboxId, this.#patient());
+      const data = { ...entry.row.data, foundGone: alreadyGone === true };
+      await entry.change({ state: 'ended', place: 0, data });
+    } finally {
+      entry.letGo();
+      core.changed();
+    }
+    return true;
+  }
+
+  async _watch({ row }) {
+    const entry = await this.#core.ledger.takeOver(row, { state: 'watched' });
+    entry?.letGo();
+    return entry !== null;
+  }
+
+  async _forget({ row }) {
+    const removed = await this.#core.ledger.remove(row);
+    if (removed) this.#core.changed();
+    return removed;
+  }
+
+  async _doubt({ row }) {
+    const member = this.#core.ledger.entry(row.token)?.member;
+    if (member === undefined || !this.#core.pool.has(member.id)) return false;
+    return this.#health(member);
+  }
+
+  #patient() {
+    return { requestTimeoutMs: this.#core.deadlineMs(REQUEST_TIMEOUT_MS) };
+  }
+}
+
+const LEAK = 'it was ended, and lives';
+
+const ACTS = {
+  ...{ kill: '_kill', adopt: '_adopt', end: '_end' },
+  ...{ watch: '_watch', forget: '_forget', doubt: '_doubt' },
+};
+
+function shown(actions) {
+  return actions.map(({ do: what, reason, sandboxId, failed = false }) => {
+    return { do: what, reason, sandboxId, failed };
+  });
+}
+
+function take(map, key) {
+  const found = map.get(key) ?? [];
+  map.delete(key);
+  return found;
+}
+
+function yielded(clock) {
+  return new Promise((resolve) => {
+    clock.setTimeout(resolve, 0);
+  });
+}
+
+// What the ledger knows of a sandbox that another manager made: not its environment, so it cannot be
+// made again, only used and ended.
+function specOf({ fingerprint, data }) {
+  return Object.freeze({
+    ...{ name: data.name, template: data.template, timeout: data.timeout },
+    ...{ memoryMb: null, cpuCount: null, env: Object.freeze({}), metadata: Object.freeze({}) },
+    ...{ autoPause: null, allowInternetAccess: null, fingerprint, foreign: true },
+  });
+}
+
+module.exports = { Reconciler };
