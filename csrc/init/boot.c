@@ -11,7 +11,7 @@
 #define MAX_ID 64
 
 /* It names a directory of cgroups. */
-static bool is_id(const char *id) {
+bool boot_is_id(const char *id) {
     size_t len = strspn(id, "abcdefghijklmnopqrstuvwxyz0123456789");
     return len > 0 && len <= MAX_ID && id[len] == '\0';
 }
@@ -26,7 +26,7 @@ static bool are_absolute(char *const *paths) {
 }
 
 static bool is_sound(const boot_t *boot) {
-    return is_id(boot->id) && is_absolute(boot->directory) &&
+    return boot_is_id(boot->id) && is_absolute(boot->directory) &&
            (boot->root[0] == '\0' || is_absolute(boot->root)) && are_absolute(boot->layers) &&
            are_absolute(boot->visible) && boot->memory_bytes >= 0 && boot->disk_bytes >= 0;
 }

@@ -36,6 +36,8 @@ typedef struct boot {
     uint32_t processes, cpu_percent;  /* 0: no limit; 200 is two processors */
 } boot_t;
 
+/* Whether it can name a sandbox, and so a file: it has no '.' and no '/'. */
+bool boot_is_id(const char *id);
 /* 0 or -EBADMSG, -ENOMEM. Order of the fields: as above. */
 int boot_read(boot_t *boot, const wire_frame_t *frame);
 void boot_destroy(boot_t *boot);

@@ -12,6 +12,7 @@
 #include "door.h"
 #include "mounts.h"
 #include "remove_tree.h"
+#include "remover.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -52,6 +53,7 @@ typedef struct launcher {
     child_t *children;
     birth_plan_t plan;
     cgroup_base_t groups;
+    remover_t remover;
     char directory[PATH_MAX], private[PATH_MAX];
     bool entered; /* the directory is ours, and what is in it */
     bool ending;
@@ -99,18 +101,19 @@ static child_t *find(const launcher_t *launcher, pid_t pid) {
 }
 
 typedef struct orphans {
-    descent_t descent; /* first: is_sandbox() has it by that */
+    descent_t descent; /* first: is_ours() has it by that */
     const launcher_t *launcher;
 } orphans_t;
 
-static bool is_sandbox(const descent_t *descent, pid_t pid) {
-    return find(((const orphans_t *)descent)->launcher, pid) != NULL;
+static bool is_ours(const descent_t *descent, pid_t pid) {
+    const launcher_t *launcher = ((const orphans_t *)descent)->launcher;
+    return remover_has(&launcher->remover, pid) || find(launcher, pid) != NULL;
 }
 
 /* On RUNG_NONE what a dead sandbox's process has left comes to us. */
 static void kill_orphans(launcher_t *launcher, int64_t most_ms) {
     if (launcher->plan.walls.rung != RUNG_NONE) return;
-    orphans_t orphans = {{.ancestor = getpid(), .leave = is_sandbox}, launcher};
+    orphans_t orphans = {{.ancestor = getpid(), .leave = is_ours}, launcher};
     unsigned left = descent_kill(&orphans.descent, most_ms);
     if (left > 0) say(2, "%u processes do not end", left);
 }
@@ -131,6 +134,7 @@ static void reap(launcher_t *launcher) {
     int status;
     for (pid_t pid; (pid = waitpid(-1, &status, WNOHANG)) > 0;) {
         child_t *child = find(launcher, pid);
+        if (remover_has(&launcher->remover, pid)) remover_reaped(&launcher->remover, pid);
         if (child == NULL) continue;
         if (WIFSIGNALED(status) && !launcher->ending)
             say(2, "sandbox %s: its pid 1 died by signal %d", child->id, WTERMSIG(status));
@@ -140,6 +144,12 @@ static void reap(launcher_t *launcher) {
 
 /* ---- what it waits for ---- */
 
+/* Of the backend: that it is gone, always; names, while there is room for them. */
+static void listen_to_backend(launcher_t *launcher) {
+    uint32_t names = remover_has_room(&launcher->remover) ? EPOLLIN : 0;
+    source_want(&launcher->backend, EPOLLRDHUP | names);
+}
+
 static void on_signal(source_t *source, uint32_t events) {
     launcher_t *launcher = (launcher_t *)((char *)source - offsetof(launcher_t, signals));
     struct signalfd_siginfo info;
@@ -147,15 +157,15 @@ static void on_signal(source_t *source, uint32_t events) {
     while (read(source->fd, &info, sizeof info) == sizeof info)
         if (info.ssi_signo != SIGCHLD) launcher->ending = true;
     reap(launcher);
+    listen_to_backend(launcher);
 }
 
-/* It says nothing; that it is gone is all. */
+/* Once it is gone all goes, so what it has asked for last is not read any more. */
 static void on_backend(source_t *source, uint32_t events) {
     launcher_t *launcher = (launcher_t *)((char *)source - offsetof(launcher_t, backend));
-    char ignored[256];
-    (void)events;
-    ssize_t got = read(source->fd, ignored, sizeof ignored);
-    if (got == 0 || (got < 0 && errno != EAGAIN && errno != EINTR)) launcher->ending = true;
+    bool gone = (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+    if (gone || !remover_read(&launcher->remover, source->fd)) launcher->ending = true;
+    listen_to_backend(launcher);
 }
 
 /* ---- its end ---- */
@@ -184,6 +194,7 @@ static void wait_for_children(launcher_t *launcher) {
 
 static void clear_up(launcher_t *launcher) {
     door_close(&launcher->door);
+    remover_stop(&launcher->remover);
     kill_children(launcher);
     wait_for_children(launcher);
     kill_orphans(launcher, END_MS);
@@ -275,7 +286,8 @@ static int prepare_process(launcher_t *launcher) {
     int code = signals < 0 ? -errno : loop_init(&launcher->loop);
     if (code == 0)
         code = source_open(&launcher->signals, &launcher->loop, signals, EPOLLIN, on_signal);
-    if (code == 0) code = source_open(&launcher->backend, &launcher->loop, 0, EPOLLIN, on_backend);
+    uint32_t events = EPOLLIN | EPOLLRDHUP;
+    if (code == 0) code = source_open(&launcher->backend, &launcher->loop, 0, events, on_backend);
     return code < 0 ? failed(-code, "wait for a pipe at descriptor 0") : 0;
 }
 
@@ -310,6 +322,7 @@ int launcher_run(boot_rung_t rung, const char *directory) {
     launcher_t *launcher = calloc(1, sizeof *launcher);
     if (launcher == NULL) return 1;
     launcher->plan.walls.rung = rung;
+    launcher->remover.place = RUN;
     int status = begin(launcher, directory) < 0 ? 1 : 0;
     if (status == 0) say(1, "ready");
     while (status == 0 && !launcher->ending)

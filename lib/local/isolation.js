@@ -130,9 +130,7 @@ async function probe(launcher, { rung, run, base, visible }) {
     return init.has;
   } finally {
     // Nobody waits for that; what is still there when the backend closes goes with its directory.
-    void init.end().then(() => {
-      fs.rm(directory, { recursive: true, force: true, maxRetries: 3 }, () => {});
-    });
+    void init.end().then(() => launcher.remove(PROBE_ID).catch(() => {}));
   }
 }
 

@@ -17,7 +17,6 @@ const { SandboxLife } = require('./sandbox-life');
 const { SandboxLogs } = require('./sandbox-logs');
 const { HOMES, SandboxUsers } = require('./sandbox-users');
 const { parseStart } = require('./start-request');
-const { removeTree } = require('./state-directory');
 
 const MIB = 1024 * 1024;
 
@@ -239,7 +238,7 @@ class Sandbox {
 
   /** Removes its files. */
   async removeFiles() {
-    await removeTree(this.directory);
+    await this.#host.launcher.remove(this.id);
   }
 }
 

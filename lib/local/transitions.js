@@ -29,7 +29,10 @@ class Transitions {
     this.#state = state;
     this.#log = log;
     registry.onExpire = (sandbox) => this.#expire(sandbox);
-    registry.onRemoved = (sandbox) => removeTree(this.#placeOf(sandbox));
+    registry.onRemoved = async (sandbox) => {
+      const place = this.#placeOf(sandbox);
+      if (fs.existsSync(place)) await removeTree(place);
+    };
     this.#load();
   }
 

@@ -16,6 +16,8 @@ const MAX_AT_ONCE = 32; // boots: more wait for each other here than the socket'
 
 class Launcher {
   #child;
+  #directory;
+  #removals = new Map(); // name -> { promise, resolve, reject }
   #closing = false;
   #booting = 0;
   #waiting = []; // boots, in their order
@@ -48,9 +50,10 @@ class Launcher {
   /** Use `start`. */
   constructor(child, directory, log) {
     this.#child = child;
+    this.#directory = directory;
     this.socket = path.join(directory, 'launch.sock');
     child.stdin.on('error', () => {}); // it is gone; `ended` says so
-    readLines(child.stderr, log);
+    readLines(child.stderr, (line) => log(`launcher: ${line}`));
     this.ended = new Promise((resolve) => {
       child.on('error', (error) => resolve(`cannot be started: ${error.message}`));
       child.on('exit', (code, signal) => resolve(signal ? `died by ${signal}` : `ended ${code}`));
@@ -81,6 +84,34 @@ class Launcher {
       this.#booting -= 1;
       this.#waiting.shift()?.();
     }
+  }
+
+  /**
+   * Removes what a dead sandbox has left, beside everything else.
+   * @param {string} name  in `run`; an id
+   * @returns {Promise<void>} it is gone
+   * @throws {Error} something of it stays, and why
+   */
+  remove(name) {
+    const asked = this.#removals.get(name);
+    if (asked) return asked.promise;
+    const removal = {};
+    removal.promise = new Promise((resolve, reject) => Object.assign(removal, { resolve, reject }));
+    this.#removals.set(name, removal);
+    this.#child.stdout.ref(); // a process does not end in the middle of it
+    if (this.#child.stdin.writable) this.#child.stdin.write(`${name}\n`);
+    else this.#onRemoval(`stays ${name} the launcher has ended`);
+    return removal.promise;
+  }
+
+  /** "removed NAME", or "stays NAME" and why. */
+  #onRemoval(line) {
+    const [, what, name, why] = /^(\w+) (\S+) ?(.*)$/.exec(line) ?? [];
+    const removal = this.#removals.get(name);
+    this.#removals.delete(name);
+    if (this.#removals.size === 0) this.#child.stdout.unref();
+    if (what === 'removed') removal?.resolve();
+    else removal?.reject(new Error(`${path.join(this.#directory, 'run', name)} stays: ${why}`));
   }
 
   /**
@@ -118,13 +149,20 @@ class Launcher {
       if (text === null) break;
       said += text;
     }
-    const line = said.split('\n')[0];
-    if (line !== 'ready') {
-      throw new Error(line.replace(/^failed /, '') || `the launcher ${await this.ended}`);
+    const first = said.split('\n')[0];
+    if (first !== 'ready') {
+      throw new Error(first.replace(/^failed /, '') || `the launcher ${await this.ended}`);
     }
     child.unref();
     for (const pipe of child.stdio) pipe.unref();
-    child.stdout.resume();
+    readLines(child.stdout, (line) => this.#onRemoval(line));
+    void this.ended.then((how) => {
+      // At its own end it has removed all there is.
+      const what = this.#closing ? 'removed' : 'stays';
+      for (const name of [...this.#removals.keys()]) {
+        this.#onRemoval(`${what} ${name} the launcher ${how}`);
+      }
+    });
   }
 }
 
@@ -152,7 +190,7 @@ function readLines(readable, onLine) {
   readable.on('data', (text) => {
     const lines = (rest + text).split('\n');
     rest = lines.pop().slice(0, MAX_SAID_BYTES);
-    for (const line of lines) onLine(`launcher: ${line}`);
+    for (const line of lines) onLine(line);
   });
 }
 

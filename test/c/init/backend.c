@@ -124,7 +124,7 @@ void backend_restart(backend_t *backend) {
     backend->hold = hold[1];
     ssize_t len = read(output[0], line, sizeof line - 1);
     line[len > 0 ? len : 0] = '\0';
-    close(output[0]);
+    backend->said = output[0];
     if (strcmp(line, "ready\n") != 0) give_up(line);
 }
 
@@ -156,6 +156,7 @@ void backend_stop(backend_t *backend) {
     char path[PATH_MAX];
     int status;
     close(backend->hold);
+    if (backend->said >= 0) close(backend->said);
     if (waitpid(backend->launcher, &status, 0) != backend->launcher) give_up("waitpid");
     if (status != 0) give_up("the launcher did not end well");
     path_in(backend, "run", path);

@@ -16,6 +16,7 @@ typedef struct backend {
     boot_rung_t rung;
     pid_t launcher;
     int hold;           /* its fd 0: closed, it ends everything */
+    int said;           /* its fd 1 */
     char directory[64]; /* its own; base/ in it is a layer of every sandbox */
     uid_t uid;          /* whose all of it is */
     unsigned boots;
