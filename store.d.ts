@@ -128,6 +128,12 @@ export interface StoreClock {
 /** In memory; outlives nothing. */
 export function memoryStore(options?: { clock?: StoreClock }): Store;
 
+/**
+ * In a folder of its own (made with mode 0700), for one process at a time: a journal that is synced,
+ * with snapshots. Needs no package. On a local disk: not for folders that hosts share.
+ */
+export function fileStore(folder: string, options?: { clock?: StoreClock }): Store;
+
 export interface StoreContractKit {
   /** New, empty and not yet open. */
   store: Store;

@@ -3,7 +3,8 @@
 // `e2b-swarm/store`: what a manager may keep its rows in, and the suite that says whether a store of
 // one's own will do. Loads no database client: each store does that when it is opened.
 
+const { fileStore } = require('./file');
 const { memoryStore } = require('./memory');
 const { storeContract } = require('./compliance/index');
 
-module.exports = { memoryStore, storeContract };
+module.exports = { fileStore, memoryStore, storeContract };

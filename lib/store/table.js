@@ -7,24 +7,23 @@
 
 const contract = require('./contract');
 
-/** Idle rows of one fingerprint in the order of their last change; records are the links. */
+/** Idle rows of one fingerprint in the order of their last change; the entries are the links. */
 class IdleList {
   newest = null;
   #oldest = null;
 
-  add(record) {
-    record.older = this.newest;
-    record.newer = null;
-    if (this.newest === null) this.#oldest = record;
-    else this.newest.newer = record;
-    this.newest = record;
+  add(entry) {
+    entry.older = this.newest;
+    if (this.newest === null) this.#oldest = entry;
+    else this.newest.newer = entry;
+    this.newest = entry;
   }
 
-  remove(record) {
-    if (record.older === null) this.#oldest = record.newer;
-    else record.older.newer = record.newer;
-    if (record.newer === null) this.newest = record.older;
-    else record.newer.older = record.older;
+  remove(entry) {
+    if (entry.older === null) this.#oldest = entry.newer;
+    else entry.older.newer = entry.newer;
+    if (entry.newer === null) this.newest = entry.older;
+    else entry.newer.older = entry.older;
   }
 
   get isEmpty() {
@@ -69,24 +68,25 @@ class Table {
   }
 
   claimed(owner, { fingerprint, holder, except }, changes) {
-    let record = this.#owners.get(owner)?.idle.get(fingerprint)?.newest ?? null;
-    for (; record !== null; record = record.older) {
+    let entry = this.#owners.get(owner)?.idle.get(fingerprint)?.newest ?? null;
+    for (; entry !== null; entry = entry.older) {
+      const { record } = entry;
       const isOurs = record.holder === null || record.holder === holder;
       if (isOurs && !except.includes(record.token)) break;
     }
-    if (record === null) return null;
-    const next = contract.changed(record, changes);
+    if (entry === null) return null;
+    const next = contract.changed(entry.record, changes);
     next.fence += 1;
     return next;
   }
 
   updated(token, version, changes) {
-    const record = this.#rows.get(token);
+    const record = this.get(token);
     return record?.version === version ? contract.changed(record, changes) : null;
   }
 
   has(token, version) {
-    return this.#rows.get(token)?.version === version;
+    return this.get(token)?.version === version;
   }
 
   // ---- rows -----------------------------------------------------------------------------------
@@ -102,47 +102,49 @@ class Table {
     if (before === undefined) {
       owner.tokens.splice(positionOf(owner.tokens, record.token), 0, record.token);
     } else {
-      owner.places -= before.place;
-      if (before.state === 'idle') this.#unlist(owner, before);
+      owner.places -= before.record.place;
+      this.#unlist(owner, before);
     }
-    // It may be a copy of the one before, links and all: those would keep that one in memory.
-    record.older = null;
-    record.newer = null;
-    record.sequence = ++this.#sequence;
+    const entry = { record, sequence: ++this.#sequence, older: null, newer: null };
     owner.places += record.place;
-    this.#rows.set(record.token, record);
-    if (record.state === 'idle') this.#list(owner, record);
+    this.#rows.set(record.token, entry);
+    this.#list(owner, entry);
     return record;
   }
 
   drop(token) {
-    const record = this.#rows.get(token);
-    if (record === undefined) return;
+    const entry = this.#rows.get(token);
+    if (entry === undefined) return;
+    const { record } = entry;
     const owner = this.#owners.get(record.owner);
     this.#rows.delete(token);
     owner.tokens.splice(positionOf(owner.tokens, token), 1);
     owner.places -= record.place;
-    if (record.state === 'idle') this.#unlist(owner, record);
+    this.#unlist(owner, entry);
     if (owner.tokens.length === 0) this.#owners.delete(record.owner);
   }
 
-  #list(owner, record) {
-    let list = owner.idle.get(record.fingerprint);
+  #list(owner, entry) {
+    const { state, fingerprint } = entry.record;
+    if (state !== 'idle') return;
+    let list = owner.idle.get(fingerprint);
     if (list === undefined) {
       list = new IdleList();
-      owner.idle.set(record.fingerprint, list);
+      owner.idle.set(fingerprint, list);
     }
-    list.add(record);
+    list.add(entry);
   }
 
-  #unlist(owner, record) {
-    const list = owner.idle.get(record.fingerprint);
-    list.remove(record);
-    if (list.isEmpty) owner.idle.delete(record.fingerprint);
+  #unlist(owner, entry) {
+    const { state, fingerprint } = entry.record;
+    if (state !== 'idle') return;
+    const list = owner.idle.get(fingerprint);
+    list.remove(entry);
+    if (list.isEmpty) owner.idle.delete(fingerprint);
   }
 
   get(token) {
-    return this.#rows.get(token) ?? null;
+    return this.#rows.get(token)?.record ?? null;
   }
 
   rows(owner, { after, limit, states }) {
@@ -151,7 +153,7 @@ class Table {
     let at = after === null ? 0 : positionOf(tokens, after);
     if (tokens[at] === after) at += 1;
     for (; at < tokens.length && found.length < limit; at += 1) {
-      const record = this.#rows.get(tokens[at]);
+      const { record } = this.#rows.get(tokens[at]);
       if (states.includes(record.state)) found.push(record);
     }
     return found;
@@ -203,7 +205,9 @@ class Table {
   dump() {
     return {
       id: this.id,
-      records: [...this.#rows.values()].sort((a, b) => a.sequence - b.sequence),
+      records: [...this.#rows.values()]
+        .sort((a, b) => a.sequence - b.sequence)
+        .map(({ record }) => record),
       instances: this.instances(),
       notes: [...this.#notes.values()].flatMap((notes) => [...notes.values()]),
     };
