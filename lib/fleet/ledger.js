@@ -197,8 +197,12 @@ class Ledger {
 
   /** @returns {Promise<(id: string) => boolean>} whether an instance is known to be dead */
   async deaths() {
+    return this.#deathsAmong(await this.#store.instances(this.owner));
+  }
+
+  #deathsAmong(instances) {
     const known = new Map();
-    for (const { id, host, ageMs } of await this.#store.instances(this.owner)) {
+    for (const { id, host, ageMs } of instances) {
       const alive = id === this.instance ? true : this.#identity.isAlive(host);
       known.set(id, alive ?? ageMs < DEAD_AFTER_MS);
     }
@@ -209,8 +213,10 @@ class Ledger {
   /** Forgets instances that are dead and have left nothing. */
   async bury(rows) {
     const used = new Set(rows.map(({ instance }) => instance));
-    const isDead = await this.deaths();
-    for (const { id } of await this.#store.instances(this.owner)) {
+    // One look for both: who came in between two would count as dead.
+    const instances = await this.#store.instances(this.owner);
+    const isDead = this.#deathsAmong(instances);
+    for (const { id } of instances) {
       if (!used.has(id) && isDead(id)) await this.#store.forget(id);
     }
   }
