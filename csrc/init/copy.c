@@ -12,7 +12,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#include "limits.h"
+#include "quota.h"
 
 #define BUFFER_BYTES (64u * 1024)
 
@@ -68,12 +68,12 @@ int copy_step(copy_t *copy, size_t bytes) {
             return ftruncate(copy->to, copy->base + copy->end) < 0 ? -errno : 0;
         }
         size_t want = (uint64_t)len < bytes ? (size_t)len : bytes;
-        if (limits_disk_full(copy->sandbox, (int64_t)want)) return -EDQUOT;
+        if (quota_disk_full(copy->sandbox, (int64_t)want)) return -EDQUOT;
         ssize_t moved = move(copy, want);
         if (moved == -EINTR) continue;
         if (moved < 0) return (int)moved;
         if (moved == 0) copy->end = copy->at;
-        limits_disk_wrote(copy->sandbox, moved);
+        quota_disk_wrote(copy->sandbox, moved);
         copy->at += moved;
         bytes -= (size_t)moved < bytes ? (size_t)moved : bytes;
     }

@@ -12,7 +12,7 @@
 
 #include "entry.h"
 #include "file_args.h"
-#include "limits.h"
+#include "quota.h"
 #include "requests.h"
 
 #define READ_BYTES (32u * 1024)
@@ -159,12 +159,12 @@ static bool write_all(writing_t *writing, const uint8_t *data, size_t len) {
 static void writing_data(stream_t *stream, uint8_t channel, const uint8_t *data, size_t len) {
     writing_t *writing = (writing_t *)stream;
     (void)channel;
-    if (limits_disk_full(stream->sandbox, (int64_t)len)) {
+    if (quota_disk_full(stream->sandbox, (int64_t)len)) {
         stream_fail(stream, EDQUOT, "write %s", writing->path);
     } else if (!write_all(writing, data, len)) {
         stream_fail(stream, errno, "write %s", writing->path);
     } else {
-        limits_disk_wrote(stream->sandbox, (int64_t)len);
+        quota_disk_wrote(stream->sandbox, (int64_t)len);
         stream_credit(stream, len);
     }
 }
@@ -233,7 +233,7 @@ static int open_new(sandbox_t *sandbox, const place_t *place, const user_t *user
 /* The file, empty and the user's, with its metadata. A descriptor or -errno. */
 static int open_to_write(sandbox_t *sandbox, const file_args_t *args, bool *own, bool *stale) {
     place_t place;
-    if (limits_disk_full(sandbox, 0)) return -EDQUOT;
+    if (quota_disk_full(sandbox, 0)) return -EDQUOT;
     int code =
         path_find(sandbox, args->path, PATH_FOLLOW | PATH_MAKE | PATH_CHANGE, &args->user, &place);
     if (code < 0) return code;

@@ -5,9 +5,9 @@
  */
 #include "isolate.h"
 
-#include "limits.h"
 #include "mounts.h"
 #include "network.h"
+#include "quota.h"
 #include "requests.h"
 #include "text_file.h"
 #include "usage.h"
@@ -146,7 +146,7 @@ int walls_build(walls_t *walls, const walls_plan_t *plan, const boot_t *boot,
 
 pid_t walls_clone(const walls_t *walls, uint64_t flags, clone_run_t *run, void *stack,
                   size_t stack_size, void *argument) {
-    if (walls != NULL) limits_wake(walls->limits);
+    if (walls != NULL) quota_wake(walls->quota);
     int group = walls != NULL ? walls->cgroup.directory[CGROUP_UNIFIED] : -1;
     return clone_into(group, flags, run, stack, stack_size, argument);
 }

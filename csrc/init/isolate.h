@@ -1,7 +1,7 @@
 /*
  * isolate.h: the walls of a sandbox: what its rung gives of namespaces, mounts, cgroups, limits and
  * capabilities. Built once, by the launcher's child around itself, before it answers anything; then
- * pid 1's for as long as it lives. What is asked while it lives: freeze.c, usage.c, limits.h.
+ * pid 1's for as long as it lives. What is asked while it lives: freeze.c, usage.c, quota.h.
  */
 #ifndef E2B_INIT_ISOLATE_H
 #define E2B_INIT_ISOLATE_H
@@ -27,7 +27,7 @@ typedef struct walls {
     struct rlimit file_size, data, processes; /* of each process; soft and hard alike */
     cgroup_t cgroup;                          /* of what runs in the sandbox; pid 1 is not in it */
     confine_t confine;
-    struct limits *limits; /* limits.c */
+    struct quota *quota; /* quota.c */
 } walls_t;
 
 /* What the launcher knows and a boot does not say. */

@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "limits.h"
+#include "quota.h"
 #include "removal.h"
 #include "requests.h"
 #include "spawn.h"
@@ -77,10 +77,10 @@ int sandbox_run(const sandbox_birth_t *birth) {
         wire_put_u32(answer_begin(&sandbox, 0, WIRE_BOOTED), sandbox.features);
         answer_end(&sandbox);
         if (birth->note != NULL) sandbox_log(&sandbox, "%s", birth->note);
-        limits_start(&sandbox);
+        quota_start(&sandbox);
         channel_run(&sandbox);
     }
-    limits_stop(&sandbox);
+    quota_stop(&sandbox);
     channel_close(&sandbox);
     removal_finish_sweeps(&sandbox.loop);
     spawns_close(&sandbox);

@@ -6,7 +6,7 @@
 
 #include "descent.h"
 #include "isolate.h"
-#include "limits.h"
+#include "quota.h"
 #include "requests.h"
 
 #include <errno.h>
@@ -61,7 +61,7 @@ void usage_request(sandbox_t *sandbox, const wire_frame_t *frame) {
     wire_put_i64(writer, cpu_us >= 0 ? cpu_us : usage.cpu_us);
     wire_put_i64(writer, memory >= 0 ? memory : usage.memory);
     wire_put_i64(writer, cache);
-    wire_put_i64(writer, limits_disk_used(sandbox));
+    wire_put_i64(writer, quota_disk_used(sandbox));
     wire_put_u32(writer, usage.processes);
     answer_end(sandbox);
 }
