@@ -235,16 +235,27 @@ export function terminateE2bSandbox(
   options?: ConnectionOptions & { graceMs?: number },
 ): Promise<{ sandboxId: string; status: 'terminated'; alreadyGone: boolean }>;
 
+export interface ListSandboxesOptions extends ConnectionOptions {
+  /** Pairs that must all match. */
+  metadata?: Record<string, string>;
+  /** Its name or id, without a tag. */
+  template?: string;
+  /** Or at that time. */
+  startedAfter?: Date;
+  /** By the time of their start; default 'desc', the newest first. */
+  order?: 'asc' | 'desc';
+  /** Items at most. */
+  limit?: number;
+}
+
 /**
  * All sandboxes of the key, through all pages.
- *
- * `metadata`: pairs that must all match; `limit`: items at most.
  *
  * @param statusFilter default 'all'
  */
 export function listE2bSandboxes(
   statusFilter?: 'all' | 'running' | 'stopped',
-  options?: ConnectionOptions & { metadata?: Record<string, string>; limit?: number },
+  options?: ListSandboxesOptions,
 ): Promise<SandboxStatus[]>;
 
 /** Sets the end of its life to `seconds` from now, earlier or later than it was. */
@@ -253,6 +264,13 @@ export function setE2bSandboxTimeout(
   seconds: number,
   options?: ConnectionOptions,
 ): Promise<{ sandboxId: string; endsAt: string }>;
+
+export interface ConnectSandboxOptions extends ConnectionOptions {
+  /** Seconds; default: the far end's. */
+  timeout?: number;
+  /** False: one that was paused with its memory is booted anew from its files. Default true. */
+  memory?: boolean;
+}
 
 export interface ConnectedSandbox {
   sandboxId: string;
@@ -270,7 +288,7 @@ export interface ConnectedSandbox {
  */
 export function connectE2bSandbox(
   sandboxId: string,
-  options?: ConnectionOptions & { timeout?: number },
+  options?: ConnectSandboxOptions,
 ): Promise<ConnectedSandbox>;
 
 /**
@@ -285,7 +303,7 @@ export function pauseE2bSandbox(
 /** As `connectE2bSandbox`. */
 export function resumeE2bSandbox(
   sandboxId: string,
-  options?: ConnectionOptions & { timeout?: number },
+  options?: ConnectSandboxOptions,
 ): Promise<ConnectedSandbox>;
 
 /**

@@ -287,14 +287,23 @@ int e2b_op_create(const e2b_call_t *call, const e2b_create_args_t *args, e2b_op_
 /* With metrics, the daemon is asked too when the sandbox runs. */
 int e2b_op_get(const e2b_call_t *call, const char *sandbox_id, bool metrics, e2b_op_t **out,
                e2b_err_t *err);
-/* One page. state: "running", "paused", "running,paused" or NULL. */
-int e2b_op_list(const e2b_call_t *call, const char *state, e2b_strings_t metadata, int limit,
-                const char *next_token, e2b_op_t **out, e2b_err_t *err);
+/* One page. */
+typedef struct e2b_list_args {
+    const char *state;         /* "running", "paused", "running,paused" or NULL */
+    e2b_strings_t metadata;    /* pairs, which must all match */
+    const char *template_id;   /* or a name, without a tag; NULL: any */
+    const char *started_after; /* RFC 3339; NULL: whenever */
+    const char *order;         /* "asc", "desc" by the time of the start; NULL: the server's */
+    int limit;                 /* 1 to 100 */
+    const char *next_token;    /* of the page before, under the same order; NULL or "": the first */
+} e2b_list_args_t;
+int e2b_op_list(const e2b_call_t *call, const e2b_list_args_t *args, e2b_op_t **out,
+                e2b_err_t *err);
 int e2b_op_set_timeout(const e2b_call_t *call, const char *sandbox_id, double seconds,
                        e2b_op_t **out, e2b_err_t *err);
-/* timeout_s 0: the server's default. */
-int e2b_op_connect(const e2b_call_t *call, const char *sandbox_id, double timeout_s, e2b_op_t **out,
-                   e2b_err_t *err);
+/* timeout_s 0: the server's default. memory: 0 boots a paused one anew; -1: not said. */
+int e2b_op_connect(const e2b_call_t *call, const char *sandbox_id, double timeout_s, int memory,
+                   e2b_op_t **out, e2b_err_t *err);
 /* Waits up to grace_ms for this client's own calls to the sandbox, then deletes. */
 int e2b_op_terminate(const e2b_call_t *call, const char *sandbox_id, int64_t grace_ms,
                      e2b_op_t **out, e2b_err_t *err);

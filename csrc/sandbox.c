@@ -171,10 +171,10 @@ static int add_metadata(e2b_buf_t *query, e2b_strings_t pairs, bool *first) {
     return code;
 }
 
-int e2b_op_list(const e2b_call_t *call, const char *state, e2b_strings_t metadata, int limit,
-                const char *next_token, e2b_op_t **out, e2b_err_t *err) {
+int e2b_op_list(const e2b_call_t *call, const e2b_list_args_t *args, e2b_op_t **out,
+                e2b_err_t *err) {
     *out = NULL;
-    if (limit < 1 || limit > 100) {
+    if (args->limit < 1 || args->limit > 100) {
         return e2b_err_set(err, E2B_ERR_INVALID_ARGUMENT, "limit of a page must be from 1 to 100");
     }
     simple_op_t *self = new_simple(&list_class, call, NULL, "GET", err);
@@ -182,12 +182,17 @@ int e2b_op_list(const e2b_call_t *call, const char *state, e2b_strings_t metadat
     bool first = true;
     char number[16];
     snprintf(self->path, sizeof self->path, "/v2/sandboxes");
-    snprintf(number, sizeof number, "%d", limit);
-    int code = add_metadata(&self->query, metadata, &first);
-    if (code == E2B_OK) code = e2b_url_query(&self->query, "state", state, &first);
-    if (code == E2B_OK) code = e2b_url_query(&self->query, "limit", number, &first);
-    if (code == E2B_OK && next_token && *next_token) {
-        code = e2b_url_query(&self->query, "nextToken", next_token, &first);
+    snprintf(number, sizeof number, "%d", args->limit);
+    const char *token = args->next_token && *args->next_token ? args->next_token : NULL;
+    const char *const fields[][2] = {{"state", args->state},
+                                     {"startedAfter", args->started_after},
+                                     {"template", args->template_id},
+                                     {"order", args->order},
+                                     {"limit", number},
+                                     {"nextToken", token}};
+    int code = add_metadata(&self->query, args->metadata, &first);
+    for (size_t i = 0; code == E2B_OK && i < sizeof fields / sizeof *fields; i++) {
+        code = e2b_url_query(&self->query, fields[i][0], fields[i][1], &first);
     }
     return done_simple(self, code, out, err);
 }
@@ -204,8 +209,8 @@ int e2b_op_set_timeout(const e2b_call_t *call, const char *sandbox_id, double se
     return done_simple(self, code, out, err);
 }
 
-int e2b_op_connect(const e2b_call_t *call, const char *sandbox_id, double timeout_s, e2b_op_t **out,
-                   e2b_err_t *err) {
+int e2b_op_connect(const e2b_call_t *call, const char *sandbox_id, double timeout_s, int memory,
+                   e2b_op_t **out, e2b_err_t *err) {
     *out = NULL;
     if (e2b_op_check_id(sandbox_id, err) != E2B_OK) return err->code;
     if (timeout_s != 0 && e2b_op_check_timeout("timeout", timeout_s, err) != E2B_OK) {
@@ -214,9 +219,16 @@ int e2b_op_connect(const e2b_call_t *call, const char *sandbox_id, double timeou
     simple_op_t *self = new_simple(&connect_class, call, sandbox_id, "POST", err);
     if (!self) return err->code;
     snprintf(self->path, sizeof self->path, "/v2/sandboxes/%s/connect", sandbox_id);
-    int code = timeout_s != 0
-                   ? e2b_buf_printf(&self->payload, "{\"timeout\":%lld}", e2b_op_seconds(timeout_s))
-                   : e2b_buf_puts(&self->payload, "{}");
+    const char *comma = "";
+    int code = e2b_buf_puts(&self->payload, "{");
+    if (code == E2B_OK && timeout_s != 0) {
+        code = e2b_buf_printf(&self->payload, "\"timeout\":%lld", e2b_op_seconds(timeout_s));
+        comma = ",";
+    }
+    if (code == E2B_OK && memory >= 0) {
+        code = e2b_buf_printf(&self->payload, "%s\"memory\":%s", comma, memory ? "true" : "false");
+    }
+    if (code == E2B_OK) code = e2b_buf_puts(&self->payload, "}");
     return done_simple(self, code, out, err);
 }
 

@@ -68,17 +68,21 @@ napi_value e2b_js_list(napi_env env, napi_callback_info info) {
     if (e2b_request_begin(&request, env, info, 0, E2B_ANSWER_JSON)) {
         e2b_reader_t *reader = &request.reader;
         napi_value options = request.options;
-        const char *state =
-            e2b_read_string(reader, e2b_read_field(reader, options, "state"), "state");
-        e2b_strings_t metadata =
-            e2b_read_pairs(reader, e2b_read_field(reader, options, "metadata"), "metadata");
-        napi_value limit = e2b_read_field(reader, options, "limit");
-        int page = (int)e2b_read_whole(reader, limit, "limit", 1, INT_MAX, 0);
-        const char *next_token =
-            e2b_read_string(reader, e2b_read_field(reader, options, "nextToken"), "nextToken");
+#define TEXT(name) e2b_read_string(reader, e2b_read_field(reader, options, name), name)
+        e2b_list_args_t args = {
+            .state = TEXT("state"),
+            .metadata =
+                e2b_read_pairs(reader, e2b_read_field(reader, options, "metadata"), "metadata"),
+            .template_id = TEXT("template"),
+            .started_after = TEXT("startedAfter"),
+            .order = TEXT("order"),
+            .limit = (int)e2b_read_whole(reader, e2b_read_field(reader, options, "limit"), "limit",
+                                         1, INT_MAX, 0),
+            .next_token = TEXT("nextToken"),
+        };
+#undef TEXT
         if (e2b_request_ok(&request)) {
-            e2b_op_list(&request.call, state, metadata, page, next_token, &request.op,
-                        &request.err);
+            e2b_op_list(&request.call, &args, &request.op, &request.err);
         }
     }
     return e2b_request_finish(&request);
@@ -104,8 +108,10 @@ napi_value e2b_js_connect(napi_env env, napi_callback_info info) {
         const char *sandbox_id = e2b_request_sandbox(&request);
         napi_value timeout = e2b_read_field(&request.reader, request.options, "timeout");
         double timeout_s = given_number(&request, timeout, "timeout");
+        napi_value kept = e2b_read_field(&request.reader, request.options, "memory");
+        int memory = e2b_read_choice(&request.reader, kept, "memory");
         if (e2b_request_ok(&request)) {
-            e2b_op_connect(&request.call, sandbox_id, timeout_s, &request.op, &request.err);
+            e2b_op_connect(&request.call, sandbox_id, timeout_s, memory, &request.op, &request.err);
         }
     }
     return e2b_request_finish(&request);

@@ -47,7 +47,7 @@ function pauseE2bSandbox(sandboxId, options) {
  * Resumes a paused sandbox; one that runs is left as it is, but for its life, which this may prolong.
  *
  * @param {string} sandboxId
- * @param {object} [options] timeout (seconds; default: the far end's), and the connection
+ * @param {object} [options] as of connectE2bSandbox
  * @returns {Promise<object>} as connectE2bSandbox
  */
 function resumeE2bSandbox(sandboxId, options) {

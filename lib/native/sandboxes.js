@@ -3,7 +3,7 @@
 // Sandboxes, on the control plane: made, looked at, listed, prolonged, ended. Each function sends each
 // request once.
 
-const { checkNumber, checkOptions, invalid, show } = require('../options');
+const { checkNumber, checkOptions, checkString, invalid, show } = require('../options');
 const { forget } = require('./activity');
 const { flagOf, pairs, userMetadata } = require('./arguments');
 const { Call } = require('./calls');
@@ -20,10 +20,12 @@ const CREATE_KEYS = [
 ];
 const STATUS_KEYS = ['metrics', ...CONNECTION_KEYS];
 const TERMINATE_KEYS = ['graceMs', ...CONNECTION_KEYS];
-const LIST_KEYS = ['metadata', 'limit', ...CONNECTION_KEYS];
-const CONNECT_KEYS = ['timeout', ...CONNECTION_KEYS];
+const FILTER_KEYS = ['metadata', 'template', 'startedAfter', 'order', 'limit'];
+const LIST_KEYS = [...FILTER_KEYS, ...CONNECTION_KEYS];
+const CONNECT_KEYS = ['timeout', 'memory', ...CONNECTION_KEYS];
 
 const LIST_STATES = { all: undefined, running: 'running', stopped: 'paused' };
+const ORDERS = ['asc', 'desc'];
 const PAGE_SIZE = 100;
 const MAX_PAGES = 1_000;
 
@@ -116,11 +118,12 @@ function terminateE2bSandbox(sandboxId, force = false, options) {
 }
 
 /**
- * All sandboxes of the key, newest first, through all pages.
+ * All sandboxes of the key, through all pages.
  *
  * @param {'all'|'running'|'stopped'} [statusFilter] default 'all'
- * @param {object} [options] metadata (pairs that must all match), limit (of items; default none),
- *   and the connection
+ * @param {object} [options] metadata (pairs that must all match), template (its name or id, without a
+ *   tag), startedAfter (a Date; at or after it), order ('desc', the default: newest first, or 'asc'),
+ *   limit (of items; default none), and the connection
  * @returns {Promise<object[]>} SandboxStatus, without measurements and logs
  */
 function listE2bSandboxes(statusFilter = 'all', options) {
@@ -131,11 +134,16 @@ function listE2bSandboxes(statusFilter = 'all', options) {
       throw invalid(`statusFilter must be one of ${known}, not ${show(statusFilter)}`);
     }
     const limit = given.limit == null ? Infinity : checkNumber(given.limit, 'limit', WHOLE);
-    const metadata = pairs(given.metadata, 'metadata');
+    const filters = {
+      metadata: pairs(given.metadata, 'metadata'),
+      template: given.template == null ? undefined : checkString(given.template, 'template'),
+      startedAfter: timeOf(given.startedAfter, 'startedAfter'),
+      order: orderOf(given.order),
+      state: LIST_STATES[statusFilter],
+    };
     const ask = (pageSize, nextToken) => {
       const call = new Call(given, listE2bSandboxes, null, pageOf);
-      Object.assign(call.record, { metadata, nextToken, limit: pageSize });
-      call.record.state = LIST_STATES[statusFilter];
+      Object.assign(call.record, filters, { nextToken, limit: pageSize });
       return call.enter(call.begin().listSandboxes(call.record));
     };
     return allPages(ask(pageSizeFor(limit), undefined), ask, limit, (sandbox) =>
@@ -147,6 +155,18 @@ function listE2bSandboxes(statusFilter = 'all', options) {
 }
 
 const WHOLE = { min: 1, integer: true };
+
+function timeOf(date, field) {
+  if (date == null) return undefined;
+  if (date instanceof Date && !Number.isNaN(date.getTime())) return date.toISOString();
+  throw invalid(`${field} must be a Date, not ${show(date)}`);
+}
+
+function orderOf(order) {
+  if (order == null) return undefined;
+  if (ORDERS.includes(order)) return order;
+  throw invalid(`order must be one of ${ORDERS.join(', ')}, not ${show(order)}`);
+}
 
 function pageSizeFor(wanted) {
   return Math.min(PAGE_SIZE, wanted);
@@ -209,7 +229,8 @@ function setE2bSandboxTimeout(sandboxId, seconds, options) {
  * ever prolonged.
  *
  * @param {string} sandboxId
- * @param {object} [options] timeout (seconds; default: the far end's), and the connection
+ * @param {object} [options] timeout (seconds; default: the far end's), memory (false: one that was
+ *   paused with its memory is booted anew from its files), and the connection
  * @returns {Promise<{ sandboxId: string, template: string|null, status: 'running', resumed: boolean,
  *   url: string }>}
  */
@@ -220,6 +241,7 @@ function connectE2bSandbox(sandboxId, options) {
       shapes.connectedSandbox(batch[at + 3], call.connection, batch[at + 2]),
     );
     call.record.timeout = given.timeout;
+    call.record.memory = given.memory;
     return call.enter(call.begin().connectSandbox(sandboxId, call.record));
   } catch (error) {
     return Promise.reject(error);

@@ -189,7 +189,7 @@ TEST("create, connect and get teach the credentials") {
         far_reply(far_on(drive.far, LOOKUP), 200, NULL, body);
         far_reply(far_on(drive.far, "GET /metrics"), 200, NULL, "{\"cpu_count\":1}");
         if (way == 0) op = drive_create(&drive);
-        if (way == 1) CHECK_INT(e2b_op_connect(&drive.call, SANDBOX, 0, &op, NULL), E2B_OK);
+        if (way == 1) CHECK_INT(e2b_op_connect(&drive.call, SANDBOX, 0, -1, &op, NULL), E2B_OK);
         if (way == 2) CHECK_INT(e2b_op_get(&drive.call, SANDBOX, true, &op, NULL), E2B_OK);
         e2b_result_t *result = drive_run(&drive, op);
         CHECK_INT(result->err->code, E2B_OK);

@@ -94,8 +94,7 @@ static void script(drive_t *drive, const char *route, const fault_t *fault) {
 static void warm(drive_t *drive) {
     far_reply(far_on(drive->far, "GET /v2/sandboxes"), 200, NULL, "[]");
     e2b_op_t *op = NULL;
-    CHECK_INT(e2b_op_list(&drive->call, NULL, (e2b_strings_t){NULL, 0}, 1, NULL, &op, NULL),
-              E2B_OK);
+    CHECK_INT(e2b_op_list(&drive->call, &(e2b_list_args_t){.limit = 1}, &op, NULL), E2B_OK);
     CHECK_INT(drive_run(drive, op)->err->code, E2B_OK);
 }
 

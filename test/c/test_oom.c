@@ -30,7 +30,13 @@ TEST("a create, with its way back to the older path") {
 
 static int build_list(const e2b_call_t *call, e2b_op_t **out, e2b_err_t *err) {
     const char *const pairs[] = {"K", "v"};
-    return e2b_op_list(call, "running", (e2b_strings_t){pairs, 2}, 10, "token", out, err);
+    e2b_list_args_t args = {.state = "running",
+                            .metadata = {pairs, 2},
+                            .template_id = "t",
+                            .order = "asc",
+                            .limit = 10,
+                            .next_token = "token"};
+    return e2b_op_list(call, &args, out, err);
 }
 
 TEST("a list") {
@@ -86,7 +92,7 @@ TEST("listing files") {
 }
 
 static int build_connect(const e2b_call_t *call, e2b_op_t **out, e2b_err_t *err) {
-    return e2b_op_connect(call, SANDBOX, 60, out, err);
+    return e2b_op_connect(call, SANDBOX, 60, 0, out, err);
 }
 
 TEST("connect") {

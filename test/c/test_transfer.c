@@ -52,7 +52,7 @@ static void outlast(drive_t *drive, int64_t ms) {
     e2b_op_t *op = NULL;
     e2b_err_t err;
     e2b_err_init(&err);
-    CHECK_INT(e2b_op_list(&call, NULL, (e2b_strings_t){NULL, 0}, 1, NULL, &op, &err), E2B_OK);
+    CHECK_INT(e2b_op_list(&call, &(e2b_list_args_t){.limit = 1}, &op, &err), E2B_OK);
     CHECK_INT(drive_run(drive, op)->err->code, E2B_ERR_TIMEOUT);
 }
 

@@ -266,6 +266,21 @@ describe('runE2bAgent', () => {
 });
 
 describe('the rest', () => {
+  test.each([
+    ['a time that is text', { startedAfter: '2026-01-01T00:00:00Z' }, /startedAfter.*Date/],
+    ['a time that is none', { startedAfter: new Date(NaN) }, /startedAfter/],
+    ['an order that there is not', { order: 'up' }, /order.*asc, desc/],
+    ['a template without a name', { template: ' ' }, /template/],
+  ])('%s is no filter of a list', async (_, options, words) => {
+    const list = () => native.listE2bSandboxes('all', { ...far.client, ...options });
+    await expectRefused(list, words);
+  });
+
+  test('memory that is text is refused', async () => {
+    const connect = () => native.connectE2bSandbox(ID, { ...far.client, memory: 'no' });
+    await expectRefused(connect, /memory/);
+  });
+
   test('an unknown filter is refused, and the known ones are listed', async () => {
     await expectRefused(
       () => native.listE2bSandboxes('paused', far.client),

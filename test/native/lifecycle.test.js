@@ -63,6 +63,19 @@ describe('pausing', () => {
     expect(await listE2bProcesses(id, far.client)).toEqual([]);
   });
 
+  test('resumed without the memory that it has, it boots anew with its files', async () => {
+    const id = await create();
+    await writeE2bFile(id, 'kept.txt', 'kept', far.client);
+    const options = { ...far.client, background: true };
+    const running = await executeE2bProcess(id, 'sleep 1000', undefined, 2000, true, options);
+    running.done.catch(() => {});
+    await pauseE2bSandbox(id, far.client);
+    const resumed = await resumeE2bSandbox(id, { ...far.client, memory: false });
+    expect(resumed).toMatchObject({ sandboxId: id, resumed: true });
+    expect(await listE2bProcesses(id, far.client)).toEqual([]);
+    expect(await readE2bFile(id, 'kept.txt', far.client)).toBe('kept');
+  });
+
   test('the request is sent once; an answer that is lost is an unknown outcome', async () => {
     const id = await create();
     far.backend.faults.add({ op: 'pause', n: 1, action: 'reset-after' });

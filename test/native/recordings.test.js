@@ -48,10 +48,10 @@ const DIFFERENCES = {
       request.query.limit = '2';
     },
   ],
-  noOrder: [
-    'our listing has no order, start time or template to choose',
+  allStates: [
+    'both states are the default of the far end: ours says nothing of them',
     (request) => {
-      for (const key of ['order', 'startedAfter', 'template', 'state']) delete request.query[key];
+      delete request.query.state;
     },
   ],
   backstop: [
@@ -133,14 +133,22 @@ const CASES = [
       native.listE2bSandboxes('all', {
         ...o,
         metadata: { user: 'abc', 'app name': 'a&b=c' },
+        order: 'asc',
+        startedAfter: new Date('2026-01-01T00:00:00Z'),
+        template: 'base',
         limit: 2,
       }),
-    ['noOrder', 'wanted'],
+    ['allStates', 'wanted'],
   ],
   ['sandbox_set_timeout', (o) => native.setE2bSandboxTimeout(ID, 120, o), []],
   ['sandbox_set_timeout_rounding', (o) => native.setE2bSandboxTimeout(ID, 1.5, o), []],
   ['sandbox_connect_default', (o) => native.connectE2bSandbox(ID, o), []],
   ['sandbox_connect_timeout', (o) => native.connectE2bSandbox(ID, { ...o, timeout: 600 }), []],
+  [
+    'sandbox_resume_reboot',
+    (o) => native.resumeE2bSandbox(ID, { ...o, timeout: 60, memory: false }),
+    [],
+  ],
   [
     'commands_run',
     (o) => native.executeE2bProcess(ID, 'echo hello', null, 60, true, o),

@@ -212,6 +212,30 @@ test('a listing filters by metadata, whatever is in it', async () => {
   expect(found[0].metadata).toMatchObject(metadata);
 });
 
+test('a listing is in the order of the start, also over pages, and of a time', async () => {
+  const made = [];
+  for (let i = 0; i < 102; i += 1) made.push((await create(`s${i}`)).sandboxId);
+  const list = async (options) =>
+    (await listE2bSandboxes('all', { ...far.client, ...options })).map(
+      ({ sandboxId }) => sandboxId,
+    );
+  expect(await list({ order: 'asc' })).toEqual(made);
+  expect(await list({ order: 'desc' })).toEqual([...made].reverse());
+  expect(await list({ order: 'asc', limit: 3 })).toEqual(made.slice(0, 3));
+  const [{ startedAt }] = await listE2bSandboxes('all', { ...far.client, order: 'desc', limit: 1 });
+  const since = await list({ startedAfter: new Date(startedAt) });
+  expect(since).toContain(made.at(-1));
+  expect(await list({ startedAfter: new Date(Date.parse(startedAt) + 1_000) })).toEqual([]);
+});
+
+test('a listing is of a template, and refuses a tag as the far end does', async () => {
+  await create();
+  const list = (template) => listE2bSandboxes('all', { ...far.client, template });
+  expect(await list('base')).toHaveLength(1);
+  expect(await list('python')).toEqual([]);
+  await expect(list('base:v1')).rejects.toMatchObject({ code: 'BAD_REQUEST' });
+});
+
 test('a listing that never ends is given up', async () => {
   far.backend.faults.add({
     op: 'list',

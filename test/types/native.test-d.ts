@@ -14,6 +14,7 @@ import {
   ProcessHandle,
   ProcessResult,
   readE2bFile,
+  resumeE2bSandbox,
   runE2bAgent,
   SandboxManager,
   SandboxStatus,
@@ -58,6 +59,9 @@ expectError(runE2bAgent('i', 'momentum', 'SPX'));
 expectType<Promise<SandboxStatus>>(getE2bSandboxStatus('i', { metrics: false }));
 expectType<Promise<SandboxStatus[]>>(listE2bSandboxes('running', { metadata: { a: 'b' } }));
 expectError(listE2bSandboxes('paused'));
+expectError(listE2bSandboxes('all', { order: 'up' }));
+expectError(listE2bSandboxes('all', { startedAfter: '2026-01-01' }));
+expectAssignable<Promise<{ resumed: boolean }>>(resumeE2bSandbox('i', { memory: false }));
 expectAssignable<Promise<{ trafficAccessToken: string | null }>>(
   createE2bSandbox('a', 'base', 60, undefined, undefined, {
     autoPause: true,

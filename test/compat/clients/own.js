@@ -27,11 +27,11 @@ function ownClient(native, { options }) {
       const args = ['compat', template, timeoutS, undefined, undefined, given];
       return boxOf(await native.createE2bSandbox(...args));
     },
-    async list({ metadata, states = [], pageSize: limit } = {}) {
+    async list({ states = [], pageSize, ...filters } = {}) {
       const filter =
         states.length === 1 ? { running: 'running', paused: 'stopped' }[states[0]] : 'all';
-      void limit; // of one page: the function goes through all of them
-      const found = await native.listE2bSandboxes(filter, { ...options, metadata });
+      void pageSize; // the function goes through all pages
+      const found = await native.listE2bSandboxes(filter, { ...options, ...filters });
       return found.map(infoOf);
     },
     async info({ id }) {
@@ -43,8 +43,9 @@ function ownClient(native, { options }) {
     },
     trafficToken: ({ trafficAccessToken }) => trafficAccessToken,
     setTimeout: ({ id }, seconds) => native.setE2bSandboxTimeout(id, seconds, options),
-    async connect({ id }, { timeoutS } = {}) {
-      return boxOf(await native.connectE2bSandbox(id, { ...options, timeout: timeoutS }));
+    async connect({ id }, { timeoutS, reboot } = {}) {
+      const memory = reboot ? false : undefined;
+      return boxOf(await native.connectE2bSandbox(id, { ...options, timeout: timeoutS, memory }));
     },
     async kill({ id }) {
       return !(await native.terminateE2bSandbox(id, true, options)).alreadyGone;
