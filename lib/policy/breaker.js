@@ -30,12 +30,12 @@ class Breaker {
   #state = 'closed';
   /** One more at each change: what a call says that began before a change is no news. */
   #epoch = 0;
-  /** How often it has opened in a row; the next time open is twice as long. */
+  /** How often it has opened without closing in between: each time open is twice as long. */
   #opens = 0;
   #openUntil = 0;
-  #closedAt = -Infinity;
   #probing = new Set();
-  #probesPassed = 0;
+  #passed = 0;
+  #failed = 0;
 
   /**
    * @param {object} parts
@@ -71,7 +71,7 @@ class Breaker {
     this.#look();
     if (this.#state === 'closed') return null;
     const { probes, probesAtOnce } = this.#numbers;
-    const room = Math.min(probesAtOnce, probes - this.#probesPassed);
+    const room = Math.min(probesAtOnce, probes - this.#passed - this.#failed);
     if (this.#state === 'half-open' && this.#probing.size < room) return null;
     const open = this.#state === 'open';
     const why =
@@ -107,10 +107,8 @@ class Breaker {
 
   /** Closes it and forgets everything. */
   reset() {
-    this.#opens = 0;
     if (this.#state === 'closed') this.#window.clear();
     else this.#become('closed', { reason: 'reset' });
-    this.#closedAt = -Infinity;
   }
 
   toJSON() {
@@ -135,7 +133,8 @@ class Breaker {
     const elapsedMs = Math.max(0, this.#clock.now() - savedAtMs);
     this.#epoch++;
     this.#probing.clear();
-    this.#probesPassed = 0;
+    this.#passed = 0;
+    this.#failed = 0;
     this.#state = state === 'half-open' ? 'open' : state;
     this.#opens = Math.max(0, opens);
     const restMs = Math.min(Math.max(0, leftMs - elapsedMs), this.#numbers.maxOpenMs);
@@ -151,7 +150,7 @@ class Breaker {
     if (this.#state !== 'half-open') return;
     for (const { startedAt } of this.#probing) {
       if (now - startedAt < this.#numbers.probeTimeoutMs) continue;
-      this.#open('probe');
+      this.#open('lost-probe');
       return;
     }
   }
@@ -163,14 +162,17 @@ class Breaker {
     else if (this.#state === 'closed' && how !== 'cancel') this.#count(how === 'failure', slow);
   }
 
+  // By the same rate as in the window, and as soon as the outcome is sure: were each probe to decide,
+  // a far end that fails now and then would be shut out for good.
   #probed(ticket, how, slow) {
     this.#probing.delete(ticket);
     if (how === 'cancel') return;
-    if (how === 'failure' || slow) {
-      this.#open('probe');
-    } else if (++this.#probesPassed >= this.#numbers.probes) {
+    if (how === 'failure' || slow) this.#failed++;
+    else this.#passed++;
+    const { probes, failureRate } = this.#numbers;
+    if (this.#failed / probes >= failureRate) this.#open('probes');
+    else if ((probes - this.#passed) / probes < failureRate)
       this.#become('closed', { reason: 'probes' });
-    }
   }
 
   #count(failed, slow) {
@@ -186,12 +188,10 @@ class Breaker {
   }
 
   #open(reason, counts) {
-    const { windowMs, openMs, maxOpenMs } = this.#numbers;
-    const now = this.#clock.steady();
-    const inARow = this.#state === 'half-open' || now - this.#closedAt < windowMs;
-    this.#opens = inARow ? this.#opens + 1 : 1;
-    const forMs = Math.min(maxOpenMs, openMs * 2 ** (this.#opens - 1));
-    this.#openUntil = now + forMs;
+    const { openMs, maxOpenMs } = this.#numbers;
+    const forMs = Math.min(maxOpenMs, openMs * 2 ** this.#opens);
+    this.#opens++;
+    this.#openUntil = this.#clock.steady() + forMs;
     this.#become('open', { reason, forMs, opens: this.#opens, ...counts });
   }
 
@@ -199,9 +199,10 @@ class Breaker {
     this.#epoch++;
     this.#state = state;
     this.#probing.clear();
-    this.#probesPassed = 0;
+    this.#passed = 0;
+    this.#failed = 0;
     this.#window.clear();
-    if (state === 'closed') this.#closedAt = this.#clock.steady();
+    if (state === 'closed') this.#opens = 0;
     this.#onChange(state === 'isolated' ? 'open' : state, facts);
   }
 }

@@ -26,7 +26,7 @@ const RETRY_RANGES = {
   maxRetryAfterMs: wait,
   unsentRetries: { min: 0, max: 100, integer: true },
   tokens: { min: 0, max: 1_000_000 },
-  retryCost: { min: 0, max: 1_000_000 },
+  retryCost: { min: 1, max: 1_000_000 },
   throttledCost: { min: 0, max: 1_000_000 },
   firstTryReward: { min: 0, max: 1_000_000 },
   retryShare: share,

@@ -1,10 +1,12 @@
 'use strict';
 
 // How many calls may be sent again, for one backend. Two accounts, and a retry has to be in both:
-// tokens (as the AWS clients keep them) answer "is it worth it": successes earn what failures cost;
-// the share (Google SRE's rule) answers "how much more load is that": at most a tenth of the calls,
-// however long an outage lasts. A call that succeeds in the end gets back from both what its retries
-// cost, so what is bounded are retries that helped nobody. No clock: nothing is earned by waiting.
+// tokens, as the AWS clients keep them (a retry costs 14 of 500, a throttled one 5), and whole retries,
+// which bound how much more load there is, whatever each one costs (Google SRE: a tenth of the calls).
+// Both earn the same: a tenth of a retry with each call, a fourteenth with one whose first try
+// succeeds, and all that a call has spent when it succeeds in the end. So in a total outage a tenth of
+// the calls may be repeated, and while most retries help they are not missed. Nothing is earned by
+// waiting: there is no clock.
 
 const BUDGET_DEFAULTS = Object.freeze({
   tokens: 500,
@@ -46,7 +48,8 @@ class RetryBudget {
    * @returns {Spending} to ask before each retry, and to tell when the call has succeeded
    */
   call() {
-    this.#earn(0, this.#numbers.retryShare);
+    const { retryShare, retryCost } = this.#numbers;
+    this.#earn(retryShare * retryCost, retryShare);
     return new Spending(
       (throttled) => this.#take(throttled),
       (cost, retries) => this.#back(cost, retries),
@@ -55,14 +58,16 @@ class RetryBudget {
 
   #take(throttled) {
     const cost = throttled ? this.#numbers.throttledCost : this.#numbers.retryCost;
-    if (this.#tokens < cost || this.#share + HAIR < 1) return null;
-    this.#tokens -= cost;
+    if (this.#tokens + HAIR < cost || this.#share + HAIR < 1) return null;
+    this.#tokens = Math.max(0, this.#tokens - cost);
     this.#share = Math.max(0, this.#share - 1);
     return cost;
   }
 
   #back(cost, retries) {
-    this.#earn(retries === 0 ? this.#numbers.firstTryReward : cost, retries);
+    const { firstTryReward, retryCost } = this.#numbers;
+    if (retries === 0) this.#earn(firstTryReward, firstTryReward / retryCost);
+    else this.#earn(cost, retries);
   }
 
   #earn(tokens, share) {

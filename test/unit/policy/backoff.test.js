@@ -23,3 +23,10 @@ test('Retry-After is a floor, not a replacement', () => {
   expect(at(0, { floorMs: 3000 })).toBe(3000);
   expect(at(2, { floorMs: 3000 })).toBe(4000);
 });
+
+test('a hint moves our own wait up to it, by 5 s at most', () => {
+  const hinted = (hintMs) => backoffMs({ attempt: 0, baseMs: 1000, hintMs, random: () => 0.5 });
+  expect([0, 400, 3000, 5500, 5501, 60_000].map(hinted)).toEqual([
+    500, 500, 3000, 5500, 5500, 5500,
+  ]);
+});

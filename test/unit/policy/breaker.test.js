@@ -103,14 +103,14 @@ test('to ask for a refusal makes no call', () => {
   expect(breaker.refusal()).toBeNull();
 });
 
-test('after 10 s one probe at a time; three that pass close it', () => {
+test('after 10 s one probe at a time; it closes when two of three have passed', () => {
   const { breaker, time, told } = open();
   time.advance(10_000);
   const first = breaker.enter();
   expect(breaker.state).toBe('half-open');
   expect(refusalOf(breaker)).toMatchObject({ code: 'BREAKER_OPEN', retryAfterMs: null });
   first.success();
-  breaker.enter().success();
+  breaker.enter().failure();
   expect(breaker.state).toBe('half-open');
   breaker.enter().success();
   expect(breaker.state).toBe('closed');
@@ -122,26 +122,36 @@ test('after 10 s one probe at a time; three that pass close it', () => {
 });
 
 test('never more probes under way than are still needed', () => {
-  const { breaker, time } = open({ probes: 3, probesAtOnce: 3 });
+  const { breaker, time } = open({ probes: 4, probesAtOnce: 3 });
   time.advance(10_000);
   breaker.enter().success();
+  breaker.enter().failure();
   breaker.enter();
   breaker.enter();
   expect(refusalOf(breaker)).toMatchObject({ code: 'BREAKER_OPEN' });
 });
 
-test('a probe that fails, or is slow, opens it for twice as long, up to five minutes', () => {
+test('a failure rate of 100 %: one probe that passes closes it', () => {
+  const { breaker, time } = open({ failureRate: 1 });
+  time.advance(10_000);
+  calls(breaker, 2, 'failure');
+  expect(breaker.state).toBe('half-open');
+  calls(breaker, 1, 'success');
+  expect(breaker.state).toBe('closed');
+});
+
+test('probes that fail, or are slow, open it for twice as long, up to five minutes', () => {
   const { breaker, time } = open();
   const waits = [];
   for (const [how, ms] of [['failure'], ['success', 60_000], ['failure'], ['failure']]) {
     time.advance(breaker.refusal().retryAfterMs);
-    breaker.enter()[how](ms);
+    calls(breaker, 2, how, ms);
     waits.push(breaker.refusal().retryAfterMs);
   }
   expect(waits).toEqual([20_000, 40_000, 80_000, 160_000]);
   for (let i = 0; i < 3; i++) {
     time.advance(breaker.refusal().retryAfterMs);
-    breaker.enter().failure();
+    calls(breaker, 2, 'failure');
   }
   expect(breaker.refusal().retryAfterMs).toBe(300_000);
 });
@@ -166,17 +176,14 @@ test('a probe that nobody hears of again counts as failed after two minutes', ()
   expect(breaker.state).toBe('open');
 });
 
-test('it closes and opens again within 30 s: the time open keeps growing; later it starts anew', () => {
+test('once it has closed, the time open starts anew', () => {
   const { breaker, time } = open();
-  const recover = () => {
-    time.advance(breaker.refusal().retryAfterMs);
-    calls(breaker, 3, 'success');
-  };
-  recover();
-  calls(breaker, 20, 'failure');
+  time.advance(10_000);
+  calls(breaker, 2, 'failure');
   expect(breaker.refusal().retryAfterMs).toBe(20_000);
-  recover();
-  time.advance(30_000);
+  time.advance(20_000);
+  calls(breaker, 2, 'success');
+  expect(breaker.state).toBe('closed');
   calls(breaker, 20, 'failure');
   expect(breaker.refusal().retryAfterMs).toBe(10_000);
 });
@@ -226,7 +233,7 @@ test('isolated: refused until it is reset', () => {
 test('reset forgets counts and growth', () => {
   const { breaker, time } = open();
   time.advance(10_000);
-  breaker.enter().failure();
+  calls(breaker, 2, 'failure');
   breaker.reset();
   calls(breaker, 19, 'failure');
   expect(breaker.state).toBe('closed');
@@ -259,7 +266,7 @@ test('its growth survives too, and a half-open one probes anew', () => {
   breaker.enter();
   const later = restored(breaker.toJSON());
   expect(later.breaker.state).toBe('half-open');
-  later.breaker.enter().failure();
+  calls(later.breaker, 2, 'failure');
   expect(later.breaker.refusal().retryAfterMs).toBe(20_000);
 });
 
@@ -296,7 +303,7 @@ test.each([[null], [{}], [{ state: 'ajar', opens: 1, leftMs: 1, savedAtMs: 1 }],
 
 // ---- against a model ---------------------------------------------------------------------------
 
-const NUMBERS = { ...BREAKER_DEFAULTS, minimumCalls: 4, probes: 2, probesAtOnce: 2, openMs: 5000 };
+const NUMBERS = { ...BREAKER_DEFAULTS, minimumCalls: 4, probes: 4, probesAtOnce: 2, openMs: 5000 };
 const BUCKET_MS = NUMBERS.windowMs / 10;
 
 /** The rule written down: all ended calls in a list, all open ones in another. */
@@ -308,21 +315,21 @@ class Model {
   generation = 0;
   opens = 0;
   untilMs = 0;
-  closedMs = -Infinity;
   passed = 0;
+  failed = 0;
 
   change(state) {
     this.state = state;
     this.generation++;
     this.ended = [];
     this.passed = 0;
-    if (state === 'closed') this.closedMs = this.nowMs;
+    this.failed = 0;
+    if (state === 'closed') this.opens = 0;
   }
 
   trip() {
-    const again = this.state === 'half-open' || this.nowMs - this.closedMs < NUMBERS.windowMs;
-    this.opens = again ? this.opens + 1 : 1;
-    this.untilMs = this.nowMs + Math.min(NUMBERS.maxOpenMs, NUMBERS.openMs * 2 ** (this.opens - 1));
+    const forMs = Math.min(NUMBERS.maxOpenMs, NUMBERS.openMs * 2 ** this.opens++);
+    this.untilMs = this.nowMs + forMs;
     this.change('open');
   }
 
@@ -339,7 +346,7 @@ class Model {
 
   mayEnter() {
     if (this.state === 'closed') return true;
-    const most = Math.min(NUMBERS.probesAtOnce, NUMBERS.probes - this.passed);
+    const most = Math.min(NUMBERS.probesAtOnce, NUMBERS.probes - this.passed - this.failed);
     return this.state === 'half-open' && this.probes().length < most;
   }
 
@@ -347,8 +354,10 @@ class Model {
     if (call.generation !== this.generation || how === 'cancel') return;
     const bad = how === 'failure';
     if (this.state === 'half-open') {
-      if (bad || slow) this.trip();
-      else if (++this.passed === NUMBERS.probes) this.change('closed');
+      this[bad || slow ? 'failed' : 'passed']++;
+      // Of four: half have failed, or less than half can still fail.
+      if (this.failed === 2) this.trip();
+      else if (this.passed === 3) this.change('closed');
       return;
     }
     const bucket = (ms) => Math.floor((ms + 1_000_000) / BUCKET_MS);

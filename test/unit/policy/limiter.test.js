@@ -2,6 +2,7 @@
 
 // lib/policy/limiter.js: at most so many at a time.
 
+const fc = require('fast-check');
 const { Limiter, mapLimited } = require('../../../lib/policy/limiter');
 
 /** Work that ends when told to. */
@@ -98,4 +99,97 @@ test('mapLimited keeps the order of the items', async () => {
     return n * 10;
   };
   await expect(mapLimited([1, 2, 3, 4], 2, slowFirst)).resolves.toEqual([10, 20, 30, 40]);
+});
+
+// ---- against a model: the order of arrival, and a number that may change ------------------------
+
+class Model {
+  limit = 2;
+  running = [];
+  waiting = [];
+  settle() {
+    while (this.waiting.length > 0 && this.running.length < this.limit) {
+      this.running.push(this.waiting.shift());
+    }
+  }
+}
+const settled = () =>
+  new Promise((resolve) => {
+    setImmediate(resolve);
+  });
+const command = (name, run, check = () => true) => ({
+  check,
+  run: async (model, real) => {
+    run(model, real);
+    model.settle();
+    await settled();
+    expect(real.started).toEqual(model.running);
+    expect(real.limiter.running).toBe(model.running.length);
+    expect(real.limiter.waiting).toBe(model.waiting.length);
+  },
+  toString: () => name,
+});
+const begin = command('begin', (model, real) => {
+  const id = real.next++;
+  const controller = new AbortController();
+  const work = () =>
+    new Promise((resolve, reject) => {
+      real.started.push(id);
+      real.open.set(id, { resolve, reject });
+    });
+  real.controllers.set(id, controller);
+  real.limiter.run(work, controller.signal).catch(() => {});
+  model.waiting.push(id);
+});
+const end = (n, how) =>
+  command(
+    `${how}(${n})`,
+    (model, real) => {
+      const id = model.running.splice(n % model.running.length, 1)[0];
+      real.started.splice(real.started.indexOf(id), 1);
+      real.open.get(id)[how](new Error('x'));
+    },
+    (model) => model.running.length > 0,
+  );
+const leave = (n) =>
+  command(
+    `leave(${n})`,
+    (model, real) => {
+      const [id] = model.waiting.splice(n % model.waiting.length, 1);
+      real.controllers.get(id).abort(new Error('no more'));
+    },
+    (model) => model.waiting.length > 0,
+  );
+// A higher limit is seen when the next one comes or goes, as with the live configuration.
+const change = (limit) =>
+  command(`limit ${limit}`, (model, real) => {
+    model.limit = limit;
+    real.limit.value = limit;
+    begin.run(model, real);
+  });
+
+test('any mixture of beginnings, ends, departures and limits is as in the model', async () => {
+  const commands = [
+    fc.constant(begin),
+    fc.constant(begin),
+    fc.tuple(fc.nat(), fc.constantFrom('resolve', 'reject')).map((args) => end(...args)),
+    fc.nat().map(leave),
+    fc.integer({ min: 1, max: 5 }).map(change),
+  ];
+  await fc.assert(
+    fc.asyncProperty(fc.commands(commands, { maxCommands: 100 }), (all) => {
+      const limit = { value: 2 };
+      const limiter = new Limiter(() => limit.value);
+      const real = {
+        limiter,
+        limit,
+        next: 0,
+        started: [],
+        open: new Map(),
+        controllers: new Map(),
+      };
+      return fc.asyncModelRun(() => ({ model: new Model(), real }), all);
+    }),
+    { numRuns: 50 },
+  );
 });

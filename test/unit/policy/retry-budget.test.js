@@ -24,9 +24,10 @@ test('a full budget has 35 retries, then none', () => {
 
 test('a throttled retry costs 5 tokens, any other one 14', () => {
   const budget = new RetryBudget();
-  spend(budget, 1, true);
+  const spending = budget.call();
+  spending.retry(true);
   expect(budget.tokens).toBe(495);
-  spend(budget, 1);
+  spending.retry();
   expect(budget.tokens).toBe(481);
 });
 
@@ -42,20 +43,22 @@ test('success gives back what the retries of the call have cost', () => {
 
 test('a success is counted once', () => {
   const budget = drained();
-  const before = budget.tokens;
   const spending = budget.call();
+  const before = budget.tokens;
   spending.success();
   spending.success();
   expect(budget.tokens).toBe(before + 1);
 });
 
-test('a first-try success earns one token, a failure none', () => {
+test('a call earns a tenth of a retry, and one token more when its first try succeeds', () => {
   const budget = drained();
   const before = budget.tokens;
-  budget.call().success();
-  expect(budget.tokens).toBe(before + 1);
-  budget.call();
-  expect(budget.tokens).toBe(before + 1);
+  const call = budget.call();
+  expect(budget.tokens).toBeCloseTo(before + 1.4, 9);
+  const { share } = budget;
+  call.success();
+  expect(budget.tokens).toBeCloseTo(before + 2.4, 9);
+  expect(budget.share).toBeCloseTo(share + 1 / 14, 9);
 });
 
 test('ten calls earn one retry of the share', () => {
@@ -117,31 +120,35 @@ test('under total outage, sends are at most 1.1 times the calls and a burst of 3
   );
 });
 
-test('retries that helped nobody are at most a tenth of the calls and the burst, whatever happens', () => {
+test('retries that helped nobody are at most what was earned, and the burst, whatever happens', () => {
   const outcome = fc.record({ retries: fc.integer({ min: 0, max: 4 }), good: fc.boolean() });
   fc.assert(
     fc.property(fc.array(outcome, { maxLength: 500 }), (calls) => {
       const budget = new RetryBudget();
       let wasted = 0;
+      let easy = 0;
       for (const { retries, good } of calls) {
         const spending = budget.call();
         let made = 0;
         while (made < retries && spending.retry(true)) made++;
         if (good) spending.success();
         else wasted += made;
+        if (good && made === 0) easy++;
       }
-      expect(wasted).toBeLessThanOrEqual(0.1 * calls.length + BUDGET_DEFAULTS.retryBurst + 1e-6);
+      const earned = 0.1 * calls.length + easy / 14;
+      expect(wasted).toBeLessThanOrEqual(earned + BUDGET_DEFAULTS.retryBurst + 1e-6);
     }),
   );
 });
 
-// Tenths as whole numbers, so that the model has no rounding of its own.
-const model = () => ({ tokens: 500, tenths: 350, open: [] });
+// Tenths of tokens and 140ths of retries, so that the model has no rounding of its own.
+const model = () => ({ tokens: 5000, share: 35 * 140, open: [] });
 const command = (name, run, check = () => true) => ({ check, run, toString: () => name });
 const commands = [
   fc.constant(
     command('call', (m, { budget, open }) => {
-      m.tenths = Math.min(350, m.tenths + 1);
+      m.share = Math.min(35 * 140, m.share + 14);
+      m.tokens = Math.min(5000, m.tokens + 14);
       m.open.push({ cost: 0, retries: 0 });
       open.push(budget.call());
     }),
@@ -150,17 +157,17 @@ const commands = [
     command(
       `retry(${n}, ${throttled})`,
       (m, { budget, open }) => {
-        const cost = throttled ? 5 : 14;
-        const allowed = m.tokens >= cost && m.tenths >= 10;
+        const cost = throttled ? 50 : 140;
+        const allowed = m.tokens >= cost && m.share >= 140;
         expect(open[n % open.length].retry(throttled)).toBe(allowed);
         if (allowed) {
           m.tokens -= cost;
-          m.tenths -= 10;
+          m.share -= 140;
           m.open[n % open.length].cost += cost;
           m.open[n % open.length].retries++;
         }
-        expect(budget.tokens).toBe(m.tokens);
-        expect(budget.share).toBeCloseTo(m.tenths / 10, 6);
+        expect(budget.tokens).toBeCloseTo(m.tokens / 10, 6);
+        expect(budget.share).toBeCloseTo(m.share / 140, 6);
       },
       (m) => m.open.length > 0,
     ),
@@ -171,9 +178,9 @@ const commands = [
       (m, { budget, open }) => {
         const [{ cost, retries }] = m.open.splice(n % m.open.length, 1);
         open.splice(n % open.length, 1)[0].success();
-        m.tokens = Math.min(500, m.tokens + (retries === 0 ? 1 : cost));
-        m.tenths = Math.min(350, m.tenths + retries * 10);
-        expect(budget.tokens).toBe(m.tokens);
+        m.tokens = Math.min(5000, m.tokens + (retries === 0 ? 10 : cost));
+        m.share = Math.min(35 * 140, m.share + (retries === 0 ? 10 : retries * 140));
+        expect(budget.tokens).toBeCloseTo(m.tokens / 10, 6);
       },
       (m) => m.open.length > 0,
     ),

@@ -4,7 +4,9 @@
 // every timer at once and writes down how long it would have been.
 
 const { retry } = require('../../../lib/policy/retry');
+const { RetryBudget } = require('../../../lib/policy/retry-budget');
 const { createClock } = require('../../../lib/clock');
+const { virtualClock } = require('./helpers/virtual-clock');
 
 function fakeClock(random = 1) {
   const waits = [];
@@ -97,4 +99,72 @@ test('an abort ends the wait at once, with its reason, and its timer is cleared'
   await expect(retry(operation, rule)).rejects.toBe(reason);
   expect(operation).toHaveBeenCalledTimes(1);
   expect(cleared).toEqual(['timer']);
+});
+
+// ---- what the guard adds: deadline, judge, spending ---------------------------------------------
+
+test('a wait that would reach the deadline is not begun: the error comes at once', async () => {
+  const time = virtualClock();
+  const stopped = [];
+  const rule = { attempts: 9, baseMs: 1000, clock: time.clock, deadlineMs: time.nowMs + 3000 };
+  const onStop = ({ attempt, reason }) => stopped.push([attempt, reason]);
+  const operation = failing(retryable());
+  await expect(time.run(retry(operation, { ...rule, onStop }))).rejects.toThrow('again');
+  expect(time.waits).toEqual([1000]);
+  expect(operation.mock.calls).toEqual([
+    [0, { leftMs: 3000 }],
+    [1, { leftMs: 2000 }],
+  ]);
+  expect(stopped).toEqual([[2, 'deadline']]);
+});
+
+test('no call begins after the deadline, even when a timer was late', async () => {
+  const time = virtualClock();
+  const { clock } = time;
+  const late = { ...clock, setTimeout: (callback, ms) => clock.setTimeout(callback, ms * 10) };
+  const operation = failing(retryable());
+  const rule = { attempts: 9, baseMs: 1000, clock: late, deadlineMs: time.nowMs + 3000 };
+  await expect(time.run(retry(operation, rule))).rejects.toThrow('again');
+  expect(operation).toHaveBeenCalledTimes(1);
+});
+
+test('past the deadline nothing is sent at all', async () => {
+  const { clock, nowMs } = virtualClock();
+  const operation = jest.fn();
+  const rule = { attempts: 3, baseMs: 1, clock, deadlineMs: nowMs };
+  await expect(retry(operation, rule)).rejects.toMatchObject({
+    ...{ name: 'TimeoutError', outcome: 'not-sent', retryable: true },
+  });
+  expect(operation).not.toHaveBeenCalled();
+});
+
+test('a judge replaces the word of the error; what is free is no attempt', async () => {
+  const time = virtualClock();
+  let free = 2;
+  const judge = () => ({ again: true, free: free-- > 0 });
+  const operation = failing(new Error('no word of it'));
+  const rule = { attempts: 2, baseMs: 1, clock: time.clock, judge };
+  await expect(time.run(retry(operation, rule))).rejects.toThrow('no word of it');
+  expect(operation).toHaveBeenCalledTimes(4);
+});
+
+test('a retry that is not made costs nothing', async () => {
+  const time = virtualClock();
+  const budget = new RetryBudget();
+  const operation = failing(retryable({ retryAfterMs: 60_001 }));
+  const rule = { attempts: 3, baseMs: 1, clock: time.clock, spending: budget.call() };
+  await expect(retry(operation, rule)).rejects.toThrow();
+  await expect(
+    retry(failing(retryable()), { ...rule, deadlineMs: time.nowMs + 1, baseMs: 1000 }),
+  ).rejects.toThrow();
+  expect(budget.toJSON()).toEqual({ tokens: 500, share: 35 });
+});
+
+test('a throttled retry pays less', async () => {
+  const time = virtualClock();
+  const budget = new RetryBudget();
+  const judge = () => ({ again: true, throttled: true });
+  const rule = { attempts: 2, baseMs: 1, clock: time.clock, judge, spending: budget.call() };
+  await expect(time.run(retry(failing(retryable()), rule))).rejects.toThrow();
+  expect(budget.tokens).toBe(495);
 });
