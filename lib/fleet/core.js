@@ -214,12 +214,11 @@ class FleetCore {
    * take the sandbox out of the pool.
    */
   async occupied(member, work) {
+    const { entry } = member;
     return member.during(async () => {
       const isIdle = (row) => row.state === 'idle';
-      await this.#orFenced(
-        member,
-        member.entry.change({ state: 'leased' }, { ...SOON, when: isIdle }),
-      );
+      await this.#orFenced(member, entry.change({ state: 'leased' }, { ...SOON, when: isIdle }));
+      await this.#orFenced(member, this.ledger.confirm(entry));
       return work();
     });
   }
@@ -246,12 +245,18 @@ class FleetCore {
     }
   }
 
-  /** Lets go of idle sandboxes that other managers have taken, as the store tells. */
-  dropForeign(rows) {
+  /** Lets go of idle sandboxes that other managers have taken. @param {object[]} rows of the store */
+  async dropForeign(rows) {
     const ours = new Set(
       rows.filter(({ instance }) => instance === this.ledger.instance).map(({ token }) => token),
     );
-    for (const member of this.pool.idle()) if (!ours.has(member.entry.token)) this.lose(member);
+    const strange = this.pool.idle().filter(({ entry }) => !ours.has(entry.token));
+    // The rows may be older than the sandbox: each is asked for.
+    for (const member of strange) {
+      await this.#orFenced(member, member.entry.reread()).catch((error) => {
+        if (error?.code !== 'FENCED') this.fail('reconcile', error, member.id);
+      });
+    }
   }
 
   /** Another manager has it: it is no business of ours any more, and it lives. */
@@ -299,11 +304,32 @@ class FleetCore {
     return this.dismiss(member, reason, keepPlace);
   }
 
+  /**
+   * Ends a sandbox that nobody here goes on with: where that fails, reconcile ends it later. As
+   * terminate.
+   */
+  async discard(member, reason, how) {
+    try {
+      await this.terminate(member, reason, how);
+    } catch (error) {
+      if (member.entry.state === 'ending') {
+        member.entry.endFailed = true;
+        this.unproven();
+      }
+      throw error;
+    }
+  }
+
   async #end(member, onlyIdle, options) {
     const { id, entry } = member;
     // 'ending': an end of ours that failed before.
-    const when = (row) => !onlyIdle || row.state === 'idle' || row.state === 'ending';
-    const marked = await this.#orFenced(member, entry.change({ state: 'ending' }, { when }));
+    const isOpen = ({ state }) =>
+      onlyIdle ? state === 'idle' || state === 'ending' : state !== 'ended';
+    const marked = await this.#orFenced(
+      member,
+      entry.change({ state: 'ending' }, { when: isOpen }),
+    );
+    if (entry.state === 'ended') return;
     if (!marked) throw new ConflictError(`sandbox '${id}' was taken`, { sandboxId: id });
     const { alreadyGone } = await this.end(id, options);
     entry.foundGone = alreadyGone;

@@ -88,7 +88,7 @@ class Creation {
       throw error;
     }
     core.admit(member, place);
-    core.ceiling.passed(core.pool.taken);
+    if (core.ceiling.places < Infinity) core.ceiling.passed(await this.#taken());
     return member;
   }
 
@@ -140,7 +140,7 @@ class Creation {
       );
       return { sandbox, bornAt };
     } catch (error) {
-      if (error?.code === 'CONCURRENCY_LIMIT') core.ceiling.met(core.pool.taken - 1);
+      if (error?.code === 'CONCURRENCY_LIMIT') core.ceiling.met((await this.#taken()) - 1);
       if (mayExist(error)) entry.bornAt = bornAt;
       throw error;
     } finally {
@@ -198,8 +198,8 @@ class Creation {
   // What still arrives under this token is ended by reconcile; one that could have arrived has its
   // place until then.
   async #leaveWatched({ entry, free }, { sandbox }) {
-    if (sandbox) await this.#end(sandbox.sandboxId);
-    const left = sandbox
+    const ended = sandbox !== undefined && (await this.#end(sandbox.sandboxId));
+    const left = ended
       ? { state: 'ended', place: 0, sandboxId: sandbox.sandboxId }
       : { state: 'watched' };
     await entry.change(left).catch(() => {}); // 'creating' in nobody's hand is watched as well
@@ -240,7 +240,16 @@ class Creation {
 
   // One that cannot be ended now is in the list of the next reconcile.
   #end(sandboxId) {
-    return this.#core.end(sandboxId, this.#patient()).catch(() => {});
+    return this.#core.end(sandboxId, this.#patient()).then(
+      () => true,
+      () => false,
+    );
+  }
+
+  // In the whole fleet: what the far end refuses is counted over all managers.
+  #taken() {
+    const { ledger, pool } = this.#core;
+    return ledger.taken().catch(() => pool.taken);
   }
 
   // Not stopped by a shutdown (it is part of one), so it needs a short deadline of its own.

@@ -52,7 +52,7 @@ class Handout {
       if (member === null) return null;
       tried.add(member);
       if (this.isSpent(member)) {
-        await core.terminate(member, 'retired').catch((e) => core.fail('retire', e, member.id));
+        await core.discard(member, 'retired').catch((e) => core.fail('retire', e, member.id));
         continue;
       }
       const fit = await this.#isFit(member);

@@ -204,7 +204,7 @@ class Leases {
       .filter(({ spec }) => !wanted.has(spec.fingerprint))
       .sort((a, b) => a.lastUsedAt - b.lastUsedAt);
     for (const member of spare) {
-      const ended = await this.#core.terminate(member, 'evicted', { onlyIdle: true }).then(
+      const ended = await this.#core.discard(member, 'evicted', { onlyIdle: true }).then(
         () => true,
         () => false,
       );
@@ -274,7 +274,7 @@ class Leases {
     const told = { sandboxId: member.id, owner, token };
     const recycled = recycle && (await this.#isReusable(member));
     if (recycled) member.taken = false;
-    else await core.terminate(member, 'released');
+    else await core.discard(member, 'released');
     core.emit('lease:released', { ...told, recycled });
     return { sandboxId: member.id, recycled };
   }
@@ -304,7 +304,7 @@ class Leases {
   async expired(member, { owner, token }) {
     const core = this.#core;
     core.emit('lease:expired', { sandboxId: member.id, owner, token });
-    await core.terminate(member, 'expired').catch((error) => {
+    await core.discard(member, 'expired').catch((error) => {
       core.fail('terminate_sandbox', error, member.id);
     });
   }

@@ -52,11 +52,20 @@ class LeasingManager extends SafeEmitter {
     if (typeof work !== 'function') throw invalid(`work must be a function, not ${show(work)}`);
     const { recycle = false, ...how } = options ?? {};
     const lease = await this.acquire(spec, how);
+    let result;
     try {
-      return await work(lease);
-    } finally {
-      if (lease.over === null) await lease.release({ recycle });
+      result = await work(lease);
+    } catch (error) {
+      // What went wrong with the work is what is told; the release's failure is an 'error' event.
+      if (lease.over === null) {
+        await lease.release({ recycle }).catch((e) => {
+          this[kParts].core.fail('release_sandbox', e, lease.sandboxId);
+        });
+      }
+      throw error;
     }
+    if (lease.over === null) await lease.release({ recycle });
+    return result;
   }
 
   /**

@@ -26,7 +26,12 @@ class Ledger {
   #closing = null;
   #entries = new Map();
   #timer = null;
+  #beating = null;
   #beatAt = -Infinity;
+  #beatWall = -Infinity;
+  /** How often we were silent for so long that others may have thought us dead. */
+  #silences = 0;
+  #claiming = 0;
 
   /**
    * @param {object} how
@@ -71,11 +76,33 @@ class Ledger {
     this.#timer?.unref?.();
   }
 
-  async #beat() {
-    const at = this.#clock.steady();
+  /** One at a time: an older one must not be taken for a younger. */
+  #beat() {
+    if (this.#closing !== null) return Promise.resolve();
+    this.#beating ??= this.#sendBeat().finally(() => {
+      this.#beating = null;
+    });
+    return this.#beating;
+  }
+
+  async #sendBeat() {
+    const [at, wall] = [this.#clock.steady(), this.#clock.now()];
     const { instance: id, owner, facts: host } = this;
     await this.#store.beat({ id, owner, host });
+    // The steady clock stands still while a machine sleeps; the others' clocks do not.
+    const silentMs = Math.max(
+      this.#clock.steady() - this.#beatAt,
+      this.#clock.now() - this.#beatWall,
+    );
+    if (silentMs >= STALE_AFTER_MS) this.#silences++;
     this.#beatAt = at;
+    this.#beatWall = wall;
+  }
+
+  /** Nobody thinks us dead: the store has heard of us lately. */
+  async #fresh() {
+    await this.open();
+    if (this.#clock.steady() - this.#beatAt >= STALE_AFTER_MS) await this.#beat();
   }
 
   /** Stops the heartbeat. What is left in the store is anybody's who shares it from now on. */
@@ -88,6 +115,8 @@ class Ledger {
     if (this.#opening === null) return;
     await this.#opening.catch(() => {});
     this.#clock.clearInterval(this.#timer);
+    // One that lands after the end would make us live as long as this process.
+    await this.#beating?.catch(() => {});
     await this.#store.forget(this.instance);
   }
 
@@ -99,6 +128,16 @@ class Ledger {
   /** The entry of a token, if it is in hand: worked on by this manager at this moment. */
   entry(token) {
     return this.#entries.get(token);
+  }
+
+  /**
+   * Whether a row of this instance is worked on here, or may be: the store's answer to a claim can
+   * be under way. One whose end has failed is nobody's work any more.
+   */
+  holds({ token, state }) {
+    const entry = this.#entries.get(token);
+    if (entry === undefined) return state === 'leased' && this.#claiming > 0;
+    return !(state === 'ending' && entry.endFailed);
   }
 
   /** @returns {number} places that are taken, over all managers of the fleet */
@@ -118,7 +157,7 @@ class Ledger {
    * @returns {Promise<Entry|null>} null when no place is left
    */
   async intend(spec, { maximum, replaces = null, data = {} }) {
-    await this.open();
+    await this.#fresh();
     const { name, template, timeout } = spec;
     const row = {
       token: `${this.prefix}${this.#clock.token()}`,
@@ -135,8 +174,17 @@ class Ledger {
       await replaces.change({ place: 0 });
       replaces.letGo();
     }
-    const inserted = await this.#store.insert(row, { maximum });
-    return inserted === null ? null : this.#hold(inserted);
+    // In hand before it can be seen in the store: reconcile would think it nobody's.
+    const entry = this.#hold({ ...row, version: 0 });
+    let inserted = null;
+    try {
+      inserted = await this.#store.insert(row, { maximum });
+    } finally {
+      if (inserted === null) entry.letGo();
+    }
+    if (inserted === null) return null;
+    entry.learn(inserted);
+    return entry;
   }
 
   /**
@@ -146,14 +194,21 @@ class Ledger {
    * @returns {Promise<Entry|null>} leased
    */
   async claim(wish) {
-    await this.open();
+    await this.#fresh();
     const changes = { state: 'leased', instance: this.instance, holder: wish.holder };
-    const row = await this.#store.claim(this.owner, wish, changes);
-    if (row === null) return null;
-    const entry = this.#entries.get(row.token);
-    if (entry === undefined) return this.#hold(row);
-    entry.row = row;
-    return entry;
+    this.#claiming++;
+    try {
+      const row = await this.#store.claim(this.owner, wish, changes);
+      if (row === null) return null;
+      const entry = this.#entries.get(row.token);
+      if (entry === undefined) return this.#hold(row);
+      entry.learn(row);
+      // Its creation, or whoever gave it back, may still wait for the store's answer.
+      await entry.quiet();
+      return entry;
+    } finally {
+      this.#claiming--;
+    }
   }
 
   /**
@@ -170,8 +225,13 @@ class Ledger {
   }
 
   #hold(row) {
-    const entry = new Entry(this.#store, this.instance, row, () => this.#entries.delete(row.token));
-    this.#entries.set(row.token, entry);
+    const { token } = row;
+    const entry = new Entry(this.#store, this.instance, row, () => {
+      // There may be a younger one of the same row.
+      if (this.#entries.get(token) === entry) this.#entries.delete(token);
+    });
+    entry.silences = this.#silences;
+    this.#entries.set(token, entry);
     return entry;
   }
 
@@ -223,19 +283,28 @@ class Ledger {
 
   /**
    * Whether an entry is still ours. Costs nothing while our heartbeat is fresh: nobody may take over
-   * what belongs to an instance that was heard of lately.
+   * what belongs to an instance that was heard of lately. After a silence it is written, not read:
+   * whoever thought us dead just before may take it over just after, but not that version of it.
    *
    * @throws {ConflictError} FENCED
    */
   async confirm(entry) {
-    if (this.#clock.steady() - this.#beatAt < STALE_AFTER_MS) return;
-    await this.#beat();
-    await entry.reread();
+    await this.#fresh();
+    const silences = this.#silences;
+    if (entry.silences === silences) return;
+    await entry.change({}, { durable: false });
+    entry.silences = silences;
   }
 }
 
 /** A row in the hand of this manager. Changes of one entry go one after the other. */
 class Entry {
+  /** The sandbox behind it, once there is one. */
+  member = null;
+  /** Nobody here goes on ending it: that is reconcile's business. */
+  endFailed = false;
+  /** Of the ledger, when it was last known to be ours. */
+  silences = 0;
   #store;
   #instance;
   #drop;
@@ -275,7 +344,7 @@ class Entry {
         const { token, version } = this.row;
         const row = await this.#store.update(token, version, changes, { durable });
         if (row !== null) {
-          this.row = row;
+          this.learn(row);
           return true;
         }
         await this.#reread();
@@ -296,8 +365,17 @@ class Entry {
         ...{ code: 'FENCED', sandboxId: this.row.sandboxId },
       });
     }
-    // A claim of ours may have been quicker to come back than this.
+    this.learn(row);
+  }
+
+  /** What the store answered; answers may overtake each other. */
+  learn(row) {
     if (row.version >= this.row.version) this.row = row;
+  }
+
+  /** Resolves when no change of it is under way. */
+  quiet() {
+    return this.#last;
   }
 
   /** Out of the store: nothing was made, or it is proven gone. */

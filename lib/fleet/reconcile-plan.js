@@ -32,7 +32,9 @@ function plan({ sandboxes, complete, rows, inHand, settled }, { verifyMs, watchM
   const actions = [];
   for (const { sandboxId, token } of sandboxes) {
     const row = byToken.get(token) ?? null;
-    const why = killReason(row, sandboxId, inHand);
+    // One that was ended after the list was asked for is in it, rightly.
+    const isNews = row?.state === 'ended' && !settled(row, 0);
+    const why = isNews ? null : killReason(row, sandboxId, inHand);
     if (why) actions.push({ do: 'kill', reason: why, sandboxId, row });
     if (row && (row.sandboxId === sandboxId || row.sandboxId === null))
       listed.set(token, sandboxId);
@@ -48,7 +50,7 @@ function plan({ sandboxes, complete, rows, inHand, settled }, { verifyMs, watchM
     if (inHand(row)) return null;
     if (row.state === 'idle') return { do: 'adopt', reason: 'its manager is dead' };
     if (row.state === 'leased') return { do: 'end', reason: 'its holder is dead' };
-    if (row.state === 'ending') return { do: 'end', reason: 'its manager died while ending it' };
+    if (row.state === 'ending') return { do: 'end', reason: 'its end was not finished' };
     if (row.state === 'creating') return { do: 'watch', reason: 'its manager died creating it' };
     return null;
   }

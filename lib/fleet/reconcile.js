@@ -55,6 +55,14 @@ class Reconciler {
     return this.#running;
   }
 
+  // What is left to be proven is looked for again, whoever asked for this pass.
+  #follow(left) {
+    if (left === 0) this.#waitMs = SOON_MS;
+    else if (this.#timer === null && !this.#core.closed) {
+      this.#arm(Math.max(this.#waitMs, this.#core.config.get('pool').verifyMs + SOON_MS));
+    }
+  }
+
   /** A pass before long, and again until nothing is left to be proven. */
   soon() {
     if (this.#core.closed) return;
@@ -74,16 +82,12 @@ class Reconciler {
 
   async #again() {
     if (this.#core.closed) return;
-    const result = await this.#core.track(
-      this.pass().catch((error) => this.#core.fail('reconcile', error)),
-      'watch',
-    );
-    if (result.left === 0 || this.#core.closed || this.#timer !== null) {
-      this.#waitMs = SOON_MS;
-      return;
-    }
     this.#waitMs = Math.min(LATE_MS, this.#waitMs * 2);
-    this.#arm(this.#waitMs);
+    const failed = (error) => {
+      this.#core.fail('reconcile', error);
+      this.#follow(1);
+    };
+    await this.#core.track(this.pass().catch(failed), 'watch');
   }
 
   /**
@@ -97,11 +101,18 @@ class Reconciler {
     const core = this.#core;
     if (!core.ledger.isOpen) return [];
     const rows = await core.ledger.rows().catch(() => []);
-    const open = ({ instance, state }) =>
-      instance === core.ledger.instance && (state === 'watched' || state === 'creating');
-    if (!rows.some(open)) return [];
+    const open = (row) =>
+      row.instance === core.ledger.instance &&
+      (row.state === 'watched' || row.state === 'creating' || row.state === 'ending');
+    if (!rows.some((row) => open(row) && !this.#isMember(row))) return [];
     const result = await this.pass().catch((error) => ({ actions: [], error }));
     return result.actions.filter((action) => action.failed).map(({ sandboxId }) => sandboxId);
+  }
+
+  // Shutdown has tried to end it, and names it itself.
+  #isMember({ token }) {
+    const member = this.#core.ledger.entry(token)?.member;
+    return member != null && this.#core.pool.has(member.id);
   }
 
   stop() {
@@ -117,18 +128,16 @@ class Reconciler {
     this.#note(before);
     const list = await this.#list();
     const rows = await ledger.rows();
-    this.#note(rows);
+    const since = this.#note(rows);
     const isDead = await ledger.deaths();
-    core.dropForeign(rows);
+    if (!dryRun) await core.dropForeign(rows);
     const seen = {
       sandboxes: list.sandboxes,
       complete: list.complete,
       rows,
       inHand: (row) =>
-        row.instance === ledger.instance
-          ? ledger.entry(row.token) !== undefined
-          : !isDead(row.instance),
-      settled: (row, windowMs) => list.askedAt - this.#since.get(row.token).at >= windowMs,
+        row.instance === ledger.instance ? ledger.holds(row) : !isDead(row.instance),
+      settled: (row, windowMs) => list.askedAt - since.get(row.token).at >= windowMs,
     };
     const actions = await this.#planned(seen);
     const result = { listed: list.sandboxes.length, rows: rows.length, complete: list.complete };
@@ -153,7 +162,8 @@ class Reconciler {
     const after = await ledger.rows();
     await ledger.bury(after);
     const unproven = ({ state }) => state === 'ended' || state === 'watched' || state === 'ending';
-    const left = after.filter(unproven).length;
+    const left = after.filter(unproven).length + failed + actions.length - tried.length;
+    this.#follow(left);
     return { ...result, dryRun, actions: shown(actions), done, failed, left };
   }
 
@@ -184,6 +194,7 @@ class Reconciler {
       next.set(token, known?.version === version ? known : { version, at });
     }
     this.#since = next;
+    return next;
   }
 
   async #list() {
@@ -221,16 +232,22 @@ class Reconciler {
   }
 
   // The row may have come into being, or changed, since it was read: asked for once more.
-  async _kill({ sandboxId, row, reason }, { inHand }) {
-    const now = row === null ? null : await this.#core.ledger.get(row.token);
+  async _kill({ sandboxId, row, reason }, { inHand, settled }) {
+    const core = this.#core;
+    const now = row === null ? null : await core.ledger.get(row.token);
     if (killReason(now, sandboxId, inHand) === null) return false;
-    await this.#core.end(sandboxId, this.#patient());
-    if (reason === LEAK) this.#core.emit('alert', { type: 'leak', sandboxId, reason });
+    const { alreadyGone } = await core.end(sandboxId, this.#patient());
+    // A list may show for a moment what has just ended.
+    const isLate = reason === LEAK && !settled(row, core.config.get('pool').verifyMs);
+    if (reason === LEAK && !(alreadyGone && isLate)) {
+      core.emit('alert', { type: 'leak', sandboxId, reason });
+    }
     return true;
   }
 
   async _adopt({ row, sandboxId }) {
     const core = this.#core;
+    if (core.closed) return false; // somebody's who goes on
     const entry = await core.ledger.takeOver(row, { state: 'leased' });
     if (entry === null) return false;
     const member = core.adopt(entry, specOf(row));
@@ -246,6 +263,10 @@ class Reconciler {
 
   async _end({ row, sandboxId }) {
     const core = this.#core;
+    if (this.#isMember(row)) {
+      await core.terminate(core.pool.get(sandboxId), 'released');
+      return true;
+    }
     const entry = await core.ledger.takeOver(row, { state: 'ending' });
     if (entry === null) return false;
     try {
