@@ -1190,6 +1190,46 @@ export interface CostSnapshot {
   savings: CostSavings;
 }
 
+/** The last seven days against the seven before. Dollars; ISO times; shares from 0 to 1. */
+export interface CostReview {
+  from: string;
+  to: string;
+  timeZone: string;
+  currency: 'USD';
+  profile: string;
+  priceChecked: string | null;
+  total: number;
+  /** Null: nothing is known of the week before. */
+  previous: number | null;
+  /** 0.1: a tenth more than the week before. */
+  change: number | null;
+  sandboxHours: number;
+  efficiency: number | null;
+  creations: number;
+  calls: number;
+  byDay: Array<{ day: string; cost: number; sandboxHours: number }>;
+  /** These three since the process began. */
+  byOwner: Array<{ name: string; cost: number }>;
+  byTag: Array<{ name: string; cost: number }>;
+  savings: CostSavings;
+  budget: BudgetSnapshot | null;
+  nextWeek: {
+    method: 'seasonal' | 'flat';
+    total: number;
+    /** Of a back-test; null with less than two weeks of history. */
+    error: {
+      /** 1: as good as repeating the week before. */
+      mase: number | null;
+      mape: number | null;
+      mae: number;
+      origins: number;
+      samples: number;
+    } | null;
+  };
+  /** What deserves a look, each with its number. */
+  findings: string[];
+}
+
 /** `manager.config`: an assignment is checked and takes effect at once. */
 export type LiveConfig = Omit<SandboxManagerConfig, 'clock' | keyof ManagerSettings> &
   Omit<ManagerSettings, 'health'> & {
