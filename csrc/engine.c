@@ -142,6 +142,10 @@ int e2b_engine_socket(const e2b_engine_t *engine, int local_port, int remote_por
         int fd = e2b_sockets_find(&engine->lanes[i].sockets, local_port, remote_port);
         if (fd >= 0) return fd;
     }
+    for (int i = 0; i < LANES; i++) {
+        int fd = e2b_sockets_search(&engine->lanes[i].sockets, local_port, remote_port);
+        if (fd >= 0) return fd;
+    }
     return -1;
 }
 
@@ -265,12 +269,17 @@ bool e2b_engine_retries_refused(const e2b_engine_t *engine) {
     return engine->retries_refused;
 }
 
+/* Connections to different far ends may have one local port. */
+static bool is_same_connection(const e2b_transfer_t *a, const e2b_transfer_t *b) {
+    return a->local_port == b->local_port && a->remote_port == b->remote_port;
+}
+
 /* Of a stream of HTTP/2 that ends early libcurl 7.88 leaves the far end uninformed until something
  * else goes out on the connection. A neighbour that is unpaused sends what is left over; where
  * there is none, the connection itself is the message, as with HTTP/1.1. */
 static void tell_far_end(e2b_engine_t *engine, const e2b_transfer_t *transfer) {
     for (e2b_transfer_t *t = engine->started; t; t = t->next) {
-        if (t->connecting || t->local_port != transfer->local_port) continue;
+        if (t->connecting || !is_same_connection(t, transfer)) continue;
         curl_easy_pause(t->easy, CURLPAUSE_RECV);
         e2b_engine_unpause(engine, t);
         return;

@@ -118,10 +118,21 @@ int e2b_sockets_ready(e2b_sockets_t *sockets, e2b_ready_t *ready, int count) {
     return wanted;
 }
 
+static bool is_between(const e2b_sockets_t *sockets, int fd, int local_port, int remote_port) {
+    const struct e2b_known_socket *known = known_of(sockets, fd);
+    return known && known->local_port == local_port && known->remote_port == remote_port;
+}
+
 int e2b_sockets_find(const e2b_sockets_t *sockets, int local_port, int remote_port) {
     if (local_port <= 0) return -1;
     int fd = sockets->of_port[local_port % E2B_PORT_SLOTS];
-    const struct e2b_known_socket *known = known_of(sockets, fd);
-    bool right = known && known->local_port == local_port && known->remote_port == remote_port;
-    return right ? fd : -1;
+    return is_between(sockets, fd, local_port, remote_port) ? fd : -1;
+}
+
+int e2b_sockets_search(const e2b_sockets_t *sockets, int local_port, int remote_port) {
+    if (local_port <= 0) return -1;
+    for (int fd = 0; fd < (int)sockets->count; fd++) {
+        if (is_between(sockets, fd, local_port, remote_port)) return fd;
+    }
+    return -1;
 }

@@ -36,7 +36,9 @@ void e2b_sockets_unwant(e2b_sockets_t *sockets, int fd);
 /* Those that are ready and wanted; how many of at most count. Never waits. */
 int e2b_sockets_ready(e2b_sockets_t *sockets, e2b_ready_t *ready, int count);
 
-/* The one that was opened for this pair of ports and was wanted since; -1: not known. */
+/* The one that was opened for this pair of ports and was wanted since; -1: not known. Of those that
+ * share a slot `find` knows the last only; `search` looks at all that are open. */
 int e2b_sockets_find(const e2b_sockets_t *sockets, int local_port, int remote_port);
+int e2b_sockets_search(const e2b_sockets_t *sockets, int local_port, int remote_port);
 
 #endif

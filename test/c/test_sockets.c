@@ -152,6 +152,38 @@ TEST("it is found by its two ports while it is open") {
     e2b_sockets_destroy(&sockets);
 }
 
+/* Bound to a port that shares the other's slot. */
+static int bind_beside(int fd, int port) {
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    for (int other = port % E2B_PORT_SLOTS + 2 * E2B_PORT_SLOTS; other < 65536;
+         other += E2B_PORT_SLOTS) {
+        address.sin_port = htons((uint16_t)other);
+        if (bind(fd, (struct sockaddr *)&address, sizeof address) == 0) return other;
+    }
+    return -1;
+}
+
+TEST("each is found among those with which it shares a slot") {
+    e2b_sockets_t sockets;
+    CHECK_INT(e2b_sockets_init(&sockets), 0);
+    pair_t pair = connect_pair();
+    int port = e2b_socket_local_port(pair.near);
+    e2b_sockets_opened(&sockets, pair.near, pair.remote_port);
+    CHECK_INT(e2b_sockets_want(&sockets, pair.near, true, false), 0);
+    int beside = socket(AF_INET, SOCK_STREAM, 0), other = bind_beside(beside, port);
+    CHECK(other > 0);
+    e2b_sockets_opened(&sockets, beside, pair.remote_port);
+    CHECK_INT(e2b_sockets_want(&sockets, beside, true, false), 0);
+    CHECK_INT(e2b_sockets_search(&sockets, port, pair.remote_port), pair.near);
+    CHECK_INT(e2b_sockets_search(&sockets, other, pair.remote_port), beside);
+    e2b_sockets_closing(&sockets, beside);
+    close(beside);
+    CHECK_INT(e2b_sockets_search(&sockets, port, pair.remote_port), pair.near);
+    close_pair(&sockets, &pair);
+    CHECK_INT(e2b_sockets_search(&sockets, port, pair.remote_port), -1);
+    e2b_sockets_destroy(&sockets);
+}
+
 static bool is_inherited(int fd) {
     return (fcntl(fd, F_GETFD) & FD_CLOEXEC) == 0;
 }
