@@ -5,6 +5,7 @@
 const fs = require('node:fs');
 const { setTimeout: delay } = require('node:timers/promises');
 const { startLocalBackend } = require('../../lib/local');
+const { patience } = require('./pace');
 
 const ISOLATION = process.env.E2B_TEST_ISOLATION ?? 'auto';
 
@@ -48,20 +49,20 @@ function withBackend(options = {}, { resetEach = true } = {}) {
 }
 
 /**
- * Waits until a condition holds.
+ * Waits until a condition holds. A process that did not run for so long has seen nothing of what
+ * happened meanwhile: the last look comes after the loop has turned.
  * @template T
  * @param {() => T|Promise<T>} condition  truthy when it holds; what it throws fails the wait at once
  * @param {{ timeoutMs?: number, intervalMs?: number, what?: string }} [options]  5,000 and 5 ms
  * @returns {Promise<T>} what the condition returned
  */
 async function waitFor(condition, { timeoutMs = 5_000, intervalMs = 5, what } = {}) {
-  const deadline = Date.now() + timeoutMs;
-  for (;;) {
+  const deadline = Date.now() + patience(timeoutMs);
+  for (let last = false; ;) {
     const value = await condition();
     if (value) return value;
-    if (Date.now() >= deadline) {
-      throw new Error(`not within ${timeoutMs} ms: ${what ?? condition.toString()}`);
-    }
+    if (last) throw new Error(`not within ${timeoutMs} ms: ${what ?? condition.toString()}`);
+    last = Date.now() >= deadline;
     await delay(intervalMs);
   }
 }

@@ -6,6 +6,7 @@
 
 const { startHttp2FarEnd } = require('../helpers/http2-far-end');
 const { waitFor } = require('../helpers/backend');
+const { patience } = require('../helpers/pace');
 const { perform } = require('./helpers/child');
 
 const STREAMS = 500;
@@ -55,7 +56,7 @@ test.each(ROADS)(
     expect(await child.heard()).toEqual({ ended: STREAMS });
     expect(await child.ended).toEqual(CLEAN);
   },
-  40_000,
+  patience(40_000),
 );
 
 test('ten workers at once, each with streams and calls, share the one thread of the pool', async () => {
@@ -70,4 +71,4 @@ test('ten workers at once, each with streams and calls, share the one thread of 
   far.release();
   expect(await ended).toEqual({ ended: Array(10).fill(20) });
   expect(await child.ended).toEqual(CLEAN);
-}, 40_000);
+}, patience(40_000));

@@ -10,6 +10,7 @@ const { promisify } = require('node:util');
 const native = require('../../lib');
 const { createAuthority } = require('../../lib/local/certificate');
 const { waitFor, withBackend } = require('../helpers/backend');
+const { NODE, patience } = require('../helpers/pace');
 const { startTlsFront } = require('../helpers/tls-front');
 
 const far = withBackend();
@@ -122,8 +123,8 @@ describe('whom it trusts', () => {
     const client = await behindTls();
     const program = `require(${JSON.stringify(path.resolve(__dirname, '../../lib'))})
       .listE2bSandboxes('all', ${JSON.stringify(client)}).then(() => console.log('listed'))`;
-    const { stdout } = await promisify(execFile)(process.execPath, ['-e', program], {
-      timeout: 20_000,
+    const { stdout } = await promisify(execFile)(NODE, ['-e', program], {
+      timeout: patience(20_000),
     });
     expect(stdout).toBe('listed\n');
   });

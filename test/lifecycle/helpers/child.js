@@ -5,10 +5,11 @@
 const { fork } = require('node:child_process');
 const { once } = require('node:events');
 const path = require('node:path');
+const { NODE, patience } = require('../../helpers/pace');
 
 const CHILDREN = path.join(__dirname, '..', 'children');
 // What ends at all ends in a fraction of a second; this only finds what hangs.
-const DEADLINE_MS = 15_000;
+const DEADLINE_MS = patience(15_000);
 
 /**
  * @param {string} scene
@@ -21,6 +22,7 @@ const DEADLINE_MS = 15_000;
 function perform(scene, env, { file = 'scenes.js', args = [], execArgv = [] } = {}) {
   const child = fork(path.join(CHILDREN, file), [scene, ...args], {
     env: { ...process.env, ...env },
+    execPath: NODE,
     execArgv,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });

@@ -8,12 +8,13 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { promisify } = require('node:util');
+const { NODE, patience } = require('../../helpers/pace');
 
 const CHILD = path.join(__dirname, '../children/calls-at-once.js');
 const SHIMS = path.join(__dirname, '../../helpers/hostile');
 const FLAGS = ['-shared', '-fPIC', '-O1', '-Wall', '-Werror'];
 // Also: a lookup that hangs does not keep the process.
-const DEADLINE_MS = 15_000;
+const DEADLINE_MS = patience(15_000);
 
 /**
  * Registers hooks that build and remove the shim.
@@ -37,7 +38,7 @@ function withShim(name) {
   return async (calls, env = {}) => {
     fs.rmSync(notes, { force: true });
     const preload = [process.env.LD_PRELOAD, shim].filter(Boolean).join(':');
-    const { stdout } = await promisify(execFile)(process.execPath, [CHILD, JSON.stringify(calls)], {
+    const { stdout } = await promisify(execFile)(NODE, [CHILD, JSON.stringify(calls)], {
       env: { ...process.env, LD_PRELOAD: preload, E2B_TEST_NOTES: notes, ...env },
       timeout: DEADLINE_MS,
     });
