@@ -134,6 +134,12 @@ export function memoryStore(options?: { clock?: StoreClock }): Store;
  */
 export function fileStore(folder: string, options?: { clock?: StoreClock }): Store;
 
+/**
+ * In one SQLite file, for all processes of this host: node:sqlite where Node has it (22.13 and later),
+ * else the package better-sqlite3. On a local disk.
+ */
+export function sqliteStore(file: string): Store;
+
 export interface StoreContractKit {
   /** New, empty and not yet open. */
   store: Store;

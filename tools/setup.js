@@ -9,20 +9,23 @@
 const addon = require('./setup/addon');
 const { withLock } = require('./setup/lock');
 const packages = require('./setup/packages');
+const postgres = require('./setup/postgres');
 const { SetupError, say } = require('./setup/run-step');
+const sqlite = require('./setup/sqlite');
 const { State } = require('./setup/state');
 const toolchain = require('./setup/toolchain');
 
 const OLDEST_NODE = [20, 18];
 
-// goal -> which npm packages it needs (null: none at all), and which builds of the addon.
+// goal -> which npm packages it needs (null: none at all), which builds of the addon, and whether the
+// databases that stores are tested with.
 const GOALS = {
   build: { dev: null, configurations: ['Release'] },
   'build:debug': { dev: null, configurations: ['Debug'] },
   demo: { dev: false, configurations: ['Release'] },
   c: { dev: null, configurations: [] },
   lint: { dev: true, configurations: [] },
-  test: { dev: true, configurations: ['Release'] },
+  test: { dev: true, configurations: ['Release'], databases: true },
   // The far end of its tests is the local backend, whose e2b-init is that of the usual build.
   asan: { dev: true, configurations: ['Release', 'Asan'] },
 };
@@ -34,7 +37,7 @@ function checkNode(version = process.versions.node) {
 }
 
 /** The parts of a goal, in the order in which they can be made. */
-function partsOf({ dev, configurations }, state) {
+function partsOf({ dev, configurations, databases = false }, state) {
   const parts = [
     { isReady: () => toolchain.isReady(state), make: () => toolchain.make(state) },
     ...configurations.map((configuration) => ({
@@ -47,6 +50,11 @@ function partsOf({ dev, configurations }, state) {
       isReady: () => packages.isReady({ dev }),
       make: () => packages.make({ dev }),
     });
+  }
+  if (databases) {
+    for (const part of [sqlite, postgres]) {
+      parts.push({ isReady: () => part.isReady(state), make: () => part.make(state) });
+    }
   }
   return parts;
 }

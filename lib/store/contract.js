@@ -17,6 +17,7 @@ const MAX_EXCEPT = 10_000;
 const MAX_PAGE_ROWS = 10_000;
 const DEFAULT_PAGE_ROWS = 1_000;
 const BACKUP_FORMAT = 1;
+const kRefusal = Symbol('refusal');
 
 const TOKEN = /^[\x21-\x7e]{1,128}$/;
 const INSERT_FIELDS = [
@@ -155,9 +156,8 @@ function changed(record, changes) {
 }
 
 function placeIsNotGivenBack() {
-  return new TypeError(
-    'update cannot change place from 0 to 1: insert a new row, which is counted',
-  );
+  const message = 'place cannot be changed from 0 to 1: insert a new row, which is counted';
+  return Object.defineProperty(new TypeError(message), kRefusal, { value: true });
 }
 
 /** What callers see of a record: a copy, with its data parsed. */
@@ -285,6 +285,11 @@ function notEmpty() {
   return new ConflictError('a backup can be restored into an empty store only');
 }
 
+/** Whether an error says that the caller may not, rather than that the store cannot. */
+function isRefusal(error) {
+  return error instanceof E2bError || error[kRefusal] === true;
+}
+
 function closed(what) {
   return new ClosedError(`the store is ${what}`);
 }
@@ -322,6 +327,7 @@ module.exports = {
   recordsOf,
   tokenExists,
   notEmpty,
+  isRefusal,
   closed,
   storeFailed,
 };

@@ -5,6 +5,7 @@
 
 const { fileStore } = require('./file');
 const { memoryStore } = require('./memory');
+const { sqliteStore } = require('./sqlite');
 const { storeContract } = require('./compliance/index');
 
-module.exports = { fileStore, memoryStore, storeContract };
+module.exports = { fileStore, memoryStore, sqliteStore, storeContract };

@@ -54,6 +54,15 @@ const NEEDS = {
     'the headers of libuv',
     { debian: 'libuv1-dev', fedora: 'libuv-devel', alpine: 'libuv-dev', darwin: 'libuv' },
   ],
+  postgres: [
+    "PostgreSQL's own programs (initdb, postgres), for the tests of postgresStore",
+    {
+      debian: 'postgresql',
+      fedora: 'postgresql-server',
+      alpine: 'postgresql',
+      darwin: 'postgresql',
+    },
+  ],
 };
 
 const XCODE = new Set(['cc', 'c++', 'make']);

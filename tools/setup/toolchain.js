@@ -162,23 +162,31 @@ function isReady(state) {
   return missing.length === 0 && state.get('toolchain') === keyOf(found);
 }
 
+/**
+ * Installs what is missing where that is our business, and says what to do where it is not.
+ *
+ * @param {() => string[]} whatIsMissing asked before and after; keys of NEEDS in advice.js
+ */
+function provide(whatIsMissing) {
+  const missing = whatIsMissing();
+  if (missing.length === 0) return;
+  const advice = adviceFor(missing, {
+    platform: process.platform,
+    osRelease: osRelease(),
+    isRoot: process.getuid?.() === 0,
+    hasApt: which('apt-get') !== null,
+    elevate: ['sudo', 'doas'].find((name) => which(name) !== null) ?? null,
+  });
+  if (advice.tell) throw new SetupError(advice.tell);
+  say(`missing: ${describe(missing)}`);
+  aptInstall(advice.install);
+  const still = whatIsMissing();
+  if (still.length > 0) throw new SetupError(`still not usable: ${describe(still)}`);
+}
+
 function make(state) {
-  const missing = lookAndProbe();
-  if (missing.length > 0) {
-    const advice = adviceFor(missing, {
-      platform: process.platform,
-      osRelease: osRelease(),
-      isRoot: process.getuid?.() === 0,
-      hasApt: which('apt-get') !== null,
-      elevate: ['sudo', 'doas'].find((name) => which(name) !== null) ?? null,
-    });
-    if (advice.tell) throw new SetupError(advice.tell);
-    say(`missing: ${describe(missing)}`);
-    aptInstall(advice.install);
-    const still = lookAndProbe();
-    if (still.length > 0) throw new SetupError(`still not usable: ${describe(still)}`);
-  }
+  provide(lookAndProbe);
   state.remember('toolchain', keyOf(look().found));
 }
 
-module.exports = { isReady, look, make, pkgConfigPath, probe, workingPython };
+module.exports = { isReady, look, make, pkgConfigPath, probe, provide, workingPython };

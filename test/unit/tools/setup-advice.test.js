@@ -76,14 +76,14 @@ test.each([
     'ubuntu',
     [
       'sudo apt-get update && sudo apt-get install -y gcc libc6-dev g++ make python3 pkg-config ' +
-        'libcurl4-openssl-dev libcjson-dev libssl-dev libnode-dev libuv1-dev',
+        'libcurl4-openssl-dev libcjson-dev libssl-dev libnode-dev libuv1-dev postgresql',
     ],
   ],
   [
     'fedora',
     [
       'sudo dnf install -y gcc gcc-c++ make python3 pkgconf-pkg-config libcurl-devel cjson-devel ' +
-        `openssl-devel nodejs${MAJOR}-devel libuv-devel`,
+        `openssl-devel nodejs${MAJOR}-devel libuv-devel postgresql-server`,
     ],
   ],
   [
@@ -91,14 +91,14 @@ test.each([
     [
       'sudo dnf install -y epel-release',
       'sudo dnf install -y gcc gcc-c++ make python3 pkgconf-pkg-config libcurl-devel cjson-devel ' +
-        'openssl-devel nodejs-devel libuv-devel',
+        'openssl-devel nodejs-devel libuv-devel postgresql-server',
     ],
   ],
   [
     'postmarketos',
     [
       'sudo apk add gcc musl-dev g++ make python3 pkgconf curl-dev cjson-dev openssl-dev ' +
-        'nodejs-dev libuv-dev',
+        'nodejs-dev libuv-dev postgresql',
     ],
   ],
 ])('on %s the commands for everything are told', (name, expected) => {
@@ -110,7 +110,7 @@ test.each([
 test('on macOS the commands for everything are told', () => {
   expect(commands(adviceFor(ALL, on('', { platform: 'darwin', elevate: null })))).toEqual([
     'xcode-select --install',
-    'brew install python3 pkgconf curl cjson openssl@3 node libuv',
+    'brew install python3 pkgconf curl cjson openssl@3 node libuv postgresql',
   ]);
 });
 
