@@ -34,6 +34,8 @@ async function expectRefused(start, words) {
 const withClient = (args) => [...args.slice(0, 5), { ...far.client, ...args[5] }];
 const create = (name, template, timeout, memoryMb, cpuCount, options) =>
   native.createE2bSandbox(...withClient([name, template, timeout, memoryMb, cpuCount, options]));
+// Milliseconds are whole; how many are allowed stands beside it.
+const WHOLE = /requestTimeoutMs must be a whole number from 1 to \d+, not /;
 const withOptions = (options) => ['a', 'base', 60, 512, 1, options];
 const execute = (id, command, args, timeout, capture, options) =>
   native.executeE2bProcess(...withClient([id, command, args, timeout, capture, options]));
@@ -92,6 +94,9 @@ describe('createE2bSandbox', () => {
     ],
     ['a signal that is none', ['a', 'base', 60, 512, 1, { signal: {} }], /signal/],
     ['requestTimeoutMs 0', ['a', 'base', 60, 512, 1, { requestTimeoutMs: 0 }], /requestTimeoutMs/],
+    ['half a millisecond of requestTimeoutMs', withOptions({ requestTimeoutMs: 1.5 }), WHOLE],
+    ['requestTimeoutMs NaN', withOptions({ requestTimeoutMs: NaN }), WHOLE],
+    ['requestTimeoutMs as a string', withOptions({ requestTimeoutMs: '500' }), WHOLE],
     ['an apiKey that is a number', ['a', 'base', 60, 512, 1, { apiKey: 5 }], /apiKey/],
     ['an apiUrl that is no URL', ['a', 'base', 60, 512, 1, { apiUrl: 'nonsense' }], /apiUrl/],
     ['an apiUrl of ftp', ['a', 'base', 60, 512, 1, { apiUrl: 'ftp://x' }], /apiUrl/],
