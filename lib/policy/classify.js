@@ -218,10 +218,12 @@ function row(name, when, next, kind, counts = 'success', throttled = false) {
  */
 function classify(error, { class: name, elapsedMs = 0 }) {
   const found = TABLE.find(({ when }) => fits(when, error ?? {}, name));
+  // Half of a body may be gone, for example: the error knows better.
+  const forbidden = found.next === 'retry' && error.retryable !== true;
   const late = found.kind === 'connection' && elapsedMs > TIMEOUT_AFTER_MS;
   return {
     row: found.name,
-    next: found.next === 'retry' ? allowed(error, name) : found.next,
+    next: forbidden ? 'never' : found.next,
     kind: late ? 'timeout' : found.kind,
     counts: found.counts,
     throttled: found.throttled,
@@ -238,13 +240,6 @@ function fits({ classes, codes, outcomes, serverCodes, reasons }, error, name) {
     (serverCodes?.includes(error.serverCode) ?? true) &&
     (reasons?.includes(error.reason) ?? true)
   );
-}
-
-// The table would send it again, and the error knows better: half of a body is gone, or nobody knows
-// whether it has happened.
-function allowed(error, name) {
-  if (LOST.includes(error.outcome) && !CLASSES[name].repeatable) return 'look';
-  return error.retryable === true ? 'retry' : 'never';
 }
 
 module.exports = { classify, TABLE, CLASSES, TIMEOUT_AFTER_MS };

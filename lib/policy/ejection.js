@@ -16,6 +16,8 @@ const EJECTION_DEFAULTS = Object.freeze({
 });
 /** Keys that are remembered; the least recently used is forgotten first. */
 const MAX_KEYS = 1000;
+/** Of those that are not ejected, so many are saved: to know that there are others. */
+const MAX_SAVED = 100;
 
 class Ejection {
   #clock;
@@ -39,6 +41,11 @@ class Ejection {
   /** @returns {string[]} the keys that are ejected at this moment */
   get ejected() {
     return [...this.#keys].filter(([key]) => this.#isOut(key)).map(([key]) => key);
+  }
+
+  /** @returns {boolean} whether the key counts among those of which a share may be ejected */
+  knows(key) {
+    return this.#keys.has(key);
   }
 
   /** Panic: so many are ejected that it is rather the world than they; then all are let through. */
@@ -80,7 +87,8 @@ class Ejection {
       const { times, streak, untilMs } = this.#keys.get(key);
       return { key, times, streak, leftMs: Math.ceil(untilMs - steady) };
     });
-    return { keys, known: [...this.#keys.keys()], savedAtMs: this.#clock.now() };
+    const known = [...this.#keys.keys()].slice(-MAX_SAVED);
+    return { keys, known, savedAtMs: this.#clock.now() };
   }
 
   /** Takes over what toJSON gave; tells nobody. Entries that are none are left out. */

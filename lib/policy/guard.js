@@ -112,6 +112,11 @@ class Guard {
     return this.#line(name, backend).breaker;
   }
 
+  /** @returns {Ejection|null} to report what no call shows: a sandbox of a key that died at once */
+  get ejection() {
+    return this.#ejection;
+  }
+
   /**
    * Lets one request through, or does not.
    *
@@ -122,19 +127,18 @@ class Guard {
    */
   enter({ type, class: name, backend = 'default', key = null, budgeted }) {
     const { breaker, throttle } = this.#line(name, backend);
-    const ejected = key === null ? null : this.#ejection?.refusal(key);
-    if (ejected) throw ejected;
-    const held = budgeted ?? CLASSES[name].budgeted;
-    const ticket = breaker?.enter();
+    const refusal = (key !== null && this.#ejection?.refusal(key)) || breaker?.refusal();
+    if (refusal) throw refusal;
     let request = null;
     try {
-      // A probe is bounded by its breaker; were it thrown away here, the breaker would never close.
-      request = held ? throttle?.enter(breaker?.state === 'half-open') : null;
+      // A probe is bounded by its breaker; were it held back, the breaker would never close.
+      const probe = breaker?.state === 'half-open';
+      if (budgeted ?? CLASSES[name].budgeted) request = throttle?.enter(probe);
     } catch (error) {
-      ticket?.cancel();
       this.#tell('throttle:rejected', { type, class: name, backend });
       throw error;
     }
+    const ticket = breaker?.enter();
     return (counts, throttled, elapsedMs) => {
       if (counts === 'none') {
         ticket?.cancel();

@@ -286,6 +286,15 @@ test('a wall clock that was set back makes it wait no longer than it would have'
   expect(restored(breaker.toJSON(), -1e9).breaker.refusal().retryAfterMs).toBe(10_000);
 });
 
+test('restored over one that is probing, it probes anew', () => {
+  const { breaker, time } = open();
+  time.advance(10_000);
+  breaker.enter();
+  breaker.restore(breaker.toJSON());
+  expect(breaker.state).toBe('half-open');
+  expect(breaker.refusal()).toBeNull();
+});
+
 test('an isolated one stays so', () => {
   const { breaker } = newBreaker();
   breaker.isolate();

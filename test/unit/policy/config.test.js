@@ -2,6 +2,8 @@
 
 // lib/policy/config.js: defaults and refusals of the options `retry` and `breaker`.
 
+const fs = require('node:fs');
+const path = require('node:path');
 const { policyConfig } = require('../../../lib/policy/config');
 
 test('without anything given, all numbers are the documented ones', () => {
@@ -65,4 +67,23 @@ test.each([
     thrown = error;
   }
   expect(thrown).toMatchObject({ code, message: expect.stringMatching(message) });
+});
+
+test('docs/policies.md gives every number as it is', () => {
+  const file = path.join(__dirname, '../../../docs/policies.md');
+  const documented = { retry: {}, breaker: {}, throttle: {}, ejection: {} };
+  let table = null;
+  for (const line of fs.readFileSync(file, 'utf8').split('\n')) {
+    const [, first, second] = line.split('|').map((cell) => cell.trim());
+    if (second === 'default') table = first.replace(/[`.]/g, '');
+    if (first === undefined) table = null;
+    if (table === null || !/^`\w/.test(first) || second === 'default') continue;
+    let group = table;
+    const numbers = second.split(', ').map((number) => Number(number.replace(/,/g, '')));
+    for (const [i, [, name]] of [...first.matchAll(/`([\w.]+)`/g)].entries()) {
+      if (name.includes('.')) [group] = name.split('.');
+      documented[group][name.split('.').at(-1)] = numbers[i];
+    }
+  }
+  expect(documented).toEqual(policyConfig());
 });
