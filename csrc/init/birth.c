@@ -96,7 +96,7 @@ _Noreturn static void live(const birth_plan_t *plan, const boot_t *boot, int cha
 
 pid_t birth(const birth_plan_t *plan, const boot_t *boot, int channel) {
     int pidfd;
-    pid_t pid = clone_fork(walls_namespaces(plan->walls.rung, boot), &pidfd);
+    pid_t pid = clone_fork(walls_namespaces(plan->walls.rung), &pidfd);
     if (pid == 0) live(plan, boot, channel);
     /* Its number is its own until it is reaped, and only we do that. */
     if (pid > 0) close(pidfd);
@@ -131,7 +131,7 @@ int birth_try(const birth_plan_t *plan, char *text, size_t size) {
     snprintf(text, size, "make a trial sandbox");
     if (snprintf(path, sizeof path, "%s/run/probe", plan->directory) >= PATH_MAX) return -1;
     if ((mkdir(path, 0700) < 0 && errno != EEXIST) || pipe2(report, O_CLOEXEC) < 0) return -1;
-    pid_t pid = clone_fork(walls_namespaces(plan->walls.rung, &boot), &pidfd);
+    pid_t pid = clone_fork(walls_namespaces(plan->walls.rung), &pidfd);
     if (pid == 0) try_in_child(&trial, &boot, report[1]);
     close(report[1]);
     if (pid < 0) {

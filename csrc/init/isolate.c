@@ -27,12 +27,10 @@ static int failed(wall_failure_t *failure, int error, const char *what) {
     return -1;
 }
 
-uint64_t walls_namespaces(boot_rung_t rung, const boot_t *boot) {
+uint64_t walls_namespaces(boot_rung_t rung) {
     if (rung == RUNG_NONE) return 0;
     uint64_t flags = CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS;
-    if (rung == RUNG_USER) flags |= CLONE_NEWUSER;
-    if (boot->flags & BOOT_NO_NETWORK) flags |= CLONE_NEWNET;
-    return flags;
+    return rung == RUNG_USER ? flags | CLONE_NEWUSER : flags;
 }
 
 /* Who has no rights to give may map himself, once he has given up to change his groups. */
@@ -108,13 +106,14 @@ static uint32_t features_of(const walls_t *walls, const boot_t *boot) {
 }
 
 /* What namespaces give. */
-static int build_spaces(const walls_plan_t *plan, const boot_t *boot, wall_failure_t *failure,
-                        char *note, size_t note_size) {
+static int build_spaces(walls_t *walls, const walls_plan_t *plan, const boot_t *boot,
+                        wall_failure_t *failure, char *note, size_t note_size) {
+    /* Before there is a /sys: it shows the network that it was mounted in. */
+    int code = boot->flags & BOOT_NO_NETWORK ? network_leave(&walls->home_network) : 0;
+    if (code < 0) return failed(failure, -code, "make a network");
     if (build_files(plan, boot, failure, note, note_size) < 0) return -1;
     if (sethostname(boot->hostname, strlen(boot->hostname)) < 0)
         return failed(failure, errno, "set the host's name");
-    int code = boot->flags & BOOT_NO_NETWORK ? network_open_loopback() : 0;
-    if (code < 0) return failed(failure, -code, "start the loopback");
     code = confine_capabilities();
     return code < 0 ? failed(failure, -code, "give up capabilities") : 0;
 }
@@ -122,7 +121,7 @@ static int build_spaces(const walls_plan_t *plan, const boot_t *boot, wall_failu
 int walls_build(walls_t *walls, const walls_plan_t *plan, const boot_t *boot,
                 wall_failure_t *failure, char *note, size_t note_size) {
     cgroup_limits_t limits = {boot->memory_bytes, boot->processes, boot->cpu_percent};
-    *walls = (walls_t){.rung = plan->rung};
+    *walls = (walls_t){.rung = plan->rung, .home_network = -1};
     if (plan->rung == RUNG_USER && map_identity(plan, failure) < 0) return -1;
     int code = cgroup_open(&walls->cgroup, plan->groups, boot->id, &limits);
     if (code < 0) return failed(failure, -code, "set the limits of a cgroup");
@@ -137,7 +136,7 @@ int walls_build(walls_t *walls, const walls_plan_t *plan, const boot_t *boot,
     walls->upper = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (walls->upper < 0) return failed(failure, errno, "open upper in the sandbox's directory");
     code = plan->rung == RUNG_NONE ? make_plain_files(boot, failure)
-                                   : build_spaces(plan, boot, failure, note, note_size);
+                                   : build_spaces(walls, plan, boot, failure, note, note_size);
     walls->features = features_of(walls, boot);
     return code;
 }
@@ -178,24 +177,27 @@ int walls_enter(const walls_t *walls) {
 
 void isolate_request(sandbox_t *sandbox, const wire_frame_t *frame) {
     wire_reader_t reader = wire_read(frame);
+    uint32_t back = wire_read_u32(&reader);
+    bool has_own = sandbox->features & WIRE_HAS_NETWORK;
     usage_t usage;
     int error = 0;
-    if (!wire_read_all(&reader))
+    if (!wire_read_all(&reader) || back > 1)
         error = EBADMSG;
     else if (sandbox->rung == RUNG_NONE)
         error = ENOSYS;
-    else if (sandbox->features & WIRE_HAS_NETWORK)
+    else if (has_own != (back == 1))
         error = 0;
     else if (usage_of_processes(&usage) < 0 || usage.processes > 0)
         error = EBUSY;
-    else if (unshare(CLONE_NEWNET) < 0)
-        error = errno;
     else
-        error = -network_open_loopback();
+        error = back ? -network_return(sandbox->walls->home_network)
+                     : -network_leave(&sandbox->walls->home_network);
     if (error != 0) {
-        answer_failed(sandbox, frame->stream, error, "leave the network");
+        const char *what = back ? "return to the host's network" : "leave the network";
+        answer_failed(sandbox, frame->stream, error, what);
         return;
     }
-    sandbox->features |= WIRE_HAS_NETWORK;
+    sandbox->features &= ~WIRE_HAS_NETWORK;
+    if (!back) sandbox->features |= WIRE_HAS_NETWORK;
     answer_done(sandbox, frame->stream);
 }

@@ -24,6 +24,7 @@ typedef struct walls {
     boot_rung_t rung;
     uint32_t features;                        /* WIRE_HAS_* */
     int upper;                                /* boot.directory/upper; no program has it */
+    int home_network;                         /* network.c: of the host, or -1; no program has it */
     struct rlimit file_size, data, processes; /* of each process; soft and hard alike */
     cgroup_t cgroup;                          /* of what runs in the sandbox; pid 1 is not in it */
     confine_t confine;
@@ -42,7 +43,7 @@ typedef struct walls_plan {
 #define WALLS_USER 1000 /* the one identity of RUNG_USER, as it is called in the sandbox */
 
 /* The clone3 flags of a sandbox's pid 1. */
-uint64_t walls_namespaces(boot_rung_t rung, const boot_t *boot);
+uint64_t walls_namespaces(boot_rung_t rung);
 
 /* In the child that was born with these namespaces. 0, or -1 and why not; then only _exit() makes
  * sense. A log line may be left in `note` ("" if none): what it had to do without. */

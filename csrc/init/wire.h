@@ -86,8 +86,9 @@ enum wire_request {
     WIRE_THAW = 41,    /* DONE */
     WIRE_USAGE = 42,   /* DONE: i64 cpu_us since boot, i64 memory, i64 memory_cache, i64 disk,
                           u32 processes: bytes; disk is what the sandbox has written */
-    WIRE_ISOLATE = 43, /* no network for what is started from now on; EBUSY while processes run that
-                          have it. DONE */
+    WIRE_ISOLATE = 43, /* u32 back: 0, no network for what is started from now on; 1, the host's
+                          again. EBUSY while processes run, EPERM for an ordinary user's way back.
+                          DONE */
     WIRE_SYNC = 44,    /* what is written is in the sandbox's directories. DONE */
     WIRE_CANCEL = 50,  /* the end of a stream at once: DONE, whatever it did */
 };

@@ -173,19 +173,22 @@ class SandboxLife {
   }
 
   /**
-   * Takes the internet away from what is started from now on; it is not given back.
+   * Takes the internet from what is started from now on, or gives it back.
    * @param {boolean} allowed
-   * @throws {HttpError} 400 where that cannot be, 409 while processes run that have it
+   * @throws {HttpError} 400 where that cannot be, 409 while processes run that have the other
    */
   async setInternet(allowed) {
-    const { init } = this.#sandbox;
-    if (allowed) {
-      const text = 'the local backend cannot give a sandbox the internet that it was without';
-      throw new HttpError(400, text);
-    }
-    await init.isolate().catch((error) => {
-      if (error.code !== 'EBUSY') throw error;
-      throw new HttpError(409, 'processes run that have the internet: end them first');
+    await this.#sandbox.init.isolate(allowed).catch((error) => {
+      if (error.code === 'EBUSY') {
+        const what = allowed ? 'have no internet' : 'have the internet';
+        throw new HttpError(409, `processes run that ${what}: end them first`);
+      }
+      if (error.code !== 'EPERM') throw error;
+      throw new HttpError(
+        400,
+        'the internet cannot be given back: the network of the host is not for processes of an ' +
+          'ordinary user to return to; create another sandbox, from a snapshot of this one if need be',
+      );
     });
   }
 

@@ -1,6 +1,7 @@
 // What is asked about a sandbox's network: in force, or refused by name.
 'use strict';
 
+const fs = require('node:fs');
 const { Client } = require('../unit/local/client');
 const { parseCreate } = require('../../lib/local/create-request');
 const { waitFor, withBackend } = require('../helpers/backend');
@@ -99,16 +100,77 @@ withWalls('with a network of its own', () => {
     },
   );
 
-  test('the internet is taken away from what is started later, and not given back', async () => {
-    const sandbox = await client.create();
-    const target = `/sandboxes/${sandbox.id}/network`;
-    const put = async (body) => (await client.control('PUT', target, body)).status;
-    const { pid } = await client.background(sandbox, { process: { cmd: 'sleep', args: ['100'] } });
-    expect(await put({ allow_internet_access: false })).toBe(409);
+  const rules = (sandbox) => async (body) => {
+    const answer = await client.control('PUT', `/sandboxes/${sandbox.id}/network`, body);
+    return answer.status === 204 ? 204 : `${answer.status} ${answer.json.message}`;
+  };
+  const kill = async (sandbox, pid) => {
     const signal = { process: { pid }, signal: 'SIGNAL_SIGKILL' };
     await client.unary(sandbox, '/process.Process/SendSignal', signal);
+  };
+  const sleep = { process: { cmd: 'sleep', args: ['100'] } };
+
+  test('the internet is taken away from what is started later', async () => {
+    const sandbox = await client.create();
+    const put = rules(sandbox);
+    const { pid } = await client.background(sandbox, sleep);
+    expect(await put({ allow_internet_access: false })).toMatch(/^409 .*have the internet/);
+    await kill(sandbox, pid);
     await waitFor(async () => (await put({ denyOut: ['0.0.0.0/0'] })) === 204);
     expect(await reaches(client, sandbox, walled.url)).toBe(false);
-    expect(await put({})).toBe(400);
+  });
+
+  test.each([
+    ['was taken', {}],
+    ['never was there', { allow_internet_access: false }],
+  ])('internet that %s is given where there is a way back, else the reason', async (_, body) => {
+    const sandbox = await client.create(body);
+    const put = rules(sandbox);
+    expect(await put({ allow_internet_access: false })).toBe(204);
+    const { pid } = await client.background(sandbox, sleep);
+    expect(await put({})).toMatch(/^409 .*have no internet/);
+    await kill(sandbox, pid);
+    const given = await waitFor(async () => {
+      const answer = await put({ allow_internet_access: true });
+      return /^409/.test(answer) ? null : answer;
+    });
+    const hasWayBack = walled.backend.isolation.rung === 'root';
+    expect(given).toEqual(hasWayBack ? 204 : expect.stringMatching(/^400 .*ordinary user/));
+    expect(await reaches(client, sandbox, walled.url)).toBe(hasWayBack);
+    const { json } = await client.control('GET', `/sandboxes/${sandbox.id}`);
+    expect(json.allowInternetAccess).toBe(hasWayBack);
+  });
+
+  test('nobody finds the way back by himself, not even root', async () => {
+    const sandbox = await client.create({ allow_internet_access: false });
+    const line =
+      'readlink /proc/self/ns/net; ' +
+      'for f in /proc/1/ns/net /proc/1/fd/*; do nsenter --net=$f readlink /proc/self/ns/net; done; ' +
+      'nsenter -t 1 --all readlink /proc/self/ns/net';
+    for (const user of ['user', 'root']) {
+      const authorization = `Basic ${Buffer.from(`${user}:`).toString('base64')}`;
+      const { stdout } = await client.run(sandbox, line, { headers: { authorization } });
+      expect(stdout).toMatch(/^net:\[\d+\]\n$/);
+      expect(stdout.trim()).not.toBe(fs.readlinkSync('/proc/self/ns/net'));
+    }
+  });
+
+  test('a port is found in the network in which its program runs', async () => {
+    const sandbox = await client.create();
+    const put = rules(sandbox);
+    const changes = walled.backend.isolation.rung === 'root' ? [false, true, false] : [false];
+    for (const allowed of changes) {
+      await waitFor(async () => (await put({ allow_internet_access: allowed })) === 204);
+      const program =
+        'import http.server as h; s = h.HTTPServer(("127.0.0.1", 0), h.SimpleHTTPRequestHandler); ' +
+        'print(s.server_address[1], flush=True); s.serve_forever()';
+      const server = await client.background(sandbox, {
+        process: { cmd: 'python3', args: ['-c', program] },
+      });
+      const port = await waitFor(() => Number(server.stdout()) || null);
+      const headers = { 'e2b-sandbox-id': sandbox.id, 'e2b-sandbox-port': String(port) };
+      expect((await fetch(walled.url, { headers })).status).toBe(200);
+      await kill(sandbox, server.pid);
+    }
   });
 });

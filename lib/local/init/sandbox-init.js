@@ -229,9 +229,12 @@ class SandboxInit {
     await this.#call(TYPE.THAW);
   }
 
-  /** @returns {Promise<void>} no network for what is started from now on; EBUSY */
-  async isolate() {
-    await this.#call(TYPE.ISOLATE);
+  /**
+   * @param {boolean} back  true: the host's network again, false: none, for what is started from now on
+   * @returns {Promise<void>} EBUSY while processes run, EPERM where there is no way back
+   */
+  async isolate(back) {
+    await this.#call(TYPE.ISOLATE, (frame) => frame.u32(back ? 1 : 0));
   }
 
   /** @returns {Promise<void>} when what was written lies in the sandbox's directories */

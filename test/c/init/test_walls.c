@@ -186,6 +186,36 @@ static void check_neighbours(boot_rung_t rung) {
 
 /* ---- network ---- */
 
+static void isolate(uint32_t stream, uint32_t back) {
+    far_begin(&far, WIRE_ISOLATE, 0, stream);
+    wire_put_u32(&far.writer, back);
+    far_send(&far);
+}
+
+/* The one way back to the network of the host, which is another's for an ordinary user. */
+static void check_return(boot_rung_t rung) {
+    char ours[64] = "";
+    CHECK(readlink("/proc/self/ns/net", ours, sizeof ours - 1) > 0);
+    program_shell(&far, 8, 0, "echo; exec sleep 1000");
+    program_started(&far, 8);
+    memset(&told, 0, sizeof told);
+    program_listen_for(&far, 8, &told, WIRE_STDOUT, "\n");
+    isolate(9, 1);
+    CHECK_INT(far_expect_failed(&far, 9), EBUSY);
+    program_signal(&far, 8, 9);
+    program_listen(&far, 8, &told);
+    isolate(10, 1);
+    if (rung == RUNG_USER) {
+        CHECK_INT(far_expect_failed(&far, 10), EPERM);
+        CHECK(strstr(says_as("", "readlink /proc/self/ns/net"), ours) == NULL);
+    } else {
+        far_expect(&far, WIRE_DONE, 10);
+        CHECK(strstr(says_as("", "readlink /proc/self/ns/net"), ours) != NULL);
+    }
+    isolate(11, 2);
+    CHECK_INT(far_expect_failed(&far, 11), EBADMSG);
+}
+
 static void check_network(boot_rung_t rung) {
     backend_start(&backend, rung);
     uint32_t features =
@@ -193,6 +223,7 @@ static void check_network(boot_rung_t rung) {
     CHECK(features & WIRE_HAS_NETWORK);
     CHECK_STR(says_as("", "tail -n +3 /proc/net/dev | cut -d: -f1; cat /proc/net/route | wc -l"),
               "    lo\n1\n");
+    check_return(rung);
     finish();
 }
 
@@ -202,13 +233,14 @@ static void check_isolate(boot_rung_t rung) {
     program_started(&far, 5);
     memset(&told, 0, sizeof told);
     program_listen_for(&far, 5, &told, WIRE_STDOUT, "\n");
-    far_tell(&far, WIRE_ISOLATE, 0, 6);
+    isolate(6, 0);
     CHECK_INT(far_expect_failed(&far, 6), EBUSY);
     program_signal(&far, 5, 9);
     program_listen(&far, 5, &told);
-    far_tell(&far, WIRE_ISOLATE, 0, 7);
+    isolate(7, 0);
     far_expect(&far, WIRE_DONE, 7);
     CHECK_STR(says_as("", "tail -n +3 /proc/net/dev | cut -d: -f1"), "    lo\n");
+    check_return(rung);
     finish();
 }
 

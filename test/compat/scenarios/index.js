@@ -3,7 +3,7 @@
 //     { op,              the operation, a row of docs/compat.md
 //       name,            a fact
 //       run(client, t),  gives a plain value
-//       expected,        that value; with `byRung` by what isolates the sandboxes: { none, else }
+//       expected,        that value; with `byRung` by what isolates the sandboxes: { none, user, else }
 //       needs?,          what a client may lack, see `lacks` of `clients/`
 //       modes?,          'url', 'domain' and 'any' (which may be either) unless said
 //       differs? }       by client: { expected, why }
@@ -36,7 +36,7 @@ function scenariosOf(client, mode) {
 function expectedOf({ expected, byRung, differs = {} }, clientName, rung) {
   if (clientName in differs) return differs[clientName].expected;
   if (!byRung) return expected;
-  return rung === 'none' ? expected.none : expected.else;
+  return expected[rung] ?? expected.else;
 }
 
 module.exports = { SCENARIOS, expectedOf, scenariosOf };

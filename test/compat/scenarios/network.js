@@ -54,6 +54,20 @@ module.exports = [
     byRung: true,
   },
   {
+    op: 'network.update',
+    name: 'is given back where there is a way back, or the wish is refused',
+    needs: ['network.update'],
+    async run(client, t) {
+      const box = await t.box({ internet: t.rung === 'none' ? undefined : false });
+      const network = async () => (await client.run(box, 'readlink /proc/self/ns/net')).stdout;
+      const before = await network();
+      const kind = await client.setNetwork(box, { internet: true }).then(() => null, client.kindOf);
+      return [kind, (await network()) === before];
+    },
+    expected: { none: [null, true], user: ['invalid', true], else: [null, false] },
+    byRung: true,
+  },
+  {
     op: 'network.rules',
     name: 'single addresses are refused, never accepted in silence',
     needs: ['create.network'],
