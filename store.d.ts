@@ -71,11 +71,18 @@ export interface Store {
   close(): Promise<void>;
   /**
    * Null when the places of the owner's rows have reached `maximum`, which is asked of rows with
-   * `place` 1.
+   * `place` 1, or when `replaces` is not at that version or has no place.
    *
    * @throws ConflictError when the token is there
    */
-  insert(row: NewStoreRow, options?: { maximum?: number }): Promise<StoreRow | null>;
+  insert(
+    row: NewStoreRow,
+    options?: {
+      maximum?: number;
+      /** A row of the same owner whose place this one takes over in the same step. */
+      replaces?: { token: string; version: number } | null;
+    },
+  ): Promise<StoreRow | null>;
   /** The idle row of that fingerprint, with that holder or none, that was changed last. */
   claim(
     owner: string,

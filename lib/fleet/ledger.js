@@ -170,15 +170,12 @@ class Ledger {
       holder: null,
       data: { name, template, timeout, ...data },
     };
-    if (replaces) {
-      await replaces.change({ place: 0 });
-      replaces.letGo();
-    }
     // In hand before it can be seen in the store: reconcile would think it nobody's.
     const entry = this.#hold({ ...row, version: 0 });
     let inserted = null;
     try {
-      inserted = await this.#store.insert(row, { maximum });
+      inserted =
+        (await replaces?.handOn(row, maximum)) ?? (await this.#store.insert(row, { maximum }));
     } finally {
       if (inserted === null) entry.letGo();
     }
@@ -376,6 +373,33 @@ class Entry {
   /** Resolves when no change of it is under way. */
   quiet() {
     return this.#last;
+  }
+
+  /**
+   * Puts a new row in its place, in one step: nobody else can have it in between. Let go then.
+   *
+   * @returns {Promise<object|null>} null: it has no place any more, or there are too many
+   */
+  handOn(row, maximum) {
+    return this.#next(async () => {
+      for (;;) {
+        const { token, version, place } = this.row;
+        if (place === 0) return null;
+        const how = { maximum, replaces: { token, version } };
+        const inserted = await this.#store.insert(row, how);
+        if (inserted !== null) {
+          this.#drop();
+          return inserted;
+        }
+        try {
+          await this.#reread();
+        } catch (error) {
+          if (error?.code === 'FENCED') return null;
+          throw error;
+        }
+        if (this.row.version === version) return null;
+      }
+    });
   }
 
   /** Out of the store: nothing was made, or it is proven gone. */

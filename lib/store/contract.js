@@ -182,6 +182,17 @@ function checkMaximum(place, maximum) {
   return checkWhole(maximum, 'maximum', 0);
 }
 
+/** The row whose place a new one takes over, by token and version; null: it takes one of its own. */
+function checkReplaces(replaces, place) {
+  if (replaces === null || replaces === undefined) return null;
+  checkOptions(replaces, ['token', 'version'], 'replaces');
+  if (place !== 1) throw invalid('only a row with place 1 can take over the place of another');
+  return {
+    token: checkToken(replaces.token, 'replaces.token'),
+    version: checkWhole(replaces.version, 'replaces.version', 1),
+  };
+}
+
 function checkWanted(wanted) {
   checkOptions(wanted, ['fingerprint', 'holder', 'except'], 'claim');
   const except = wanted?.except ?? [];
@@ -319,6 +330,7 @@ module.exports = {
   placeIsNotGivenBack,
   rowOf,
   checkMaximum,
+  checkReplaces,
   checkWanted,
   checkPage,
   instanceRecord,

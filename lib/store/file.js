@@ -67,9 +67,11 @@ class FileDriver {
 
   // ---- entries --------------------------------------------------------------------------------
 
-  #apply({ put, drop, beat, forget, note }, table = this.#table) {
-    if (put) table.put(put);
-    else if (drop) table.drop(drop);
+  #apply({ put, give, drop, beat, forget, note }, table = this.#table) {
+    if (put) {
+      table.put(put);
+      if (give) table.put(give);
+    } else if (drop) table.drop(drop);
     else if (beat) table.beat(beat.instance, Math.max(0, this.#clock.now() - beat.atMs));
     else if (forget) table.forget(forget);
     else if (note) table.putNote(note.owner, note.key, note.version, note.text);
@@ -117,8 +119,13 @@ class FileDriver {
 
   // ---- the contract ---------------------------------------------------------------------------
 
-  insert(record, maximum) {
-    return this.#put(() => this.#table.inserted(record, maximum));
+  // Both records of a replacement in one entry: a torn journal has both or none.
+  async insert(record, maximum, replaces) {
+    const entry = await this.#write(() => {
+      const next = this.#table.inserted(record, maximum, replaces);
+      return next && { put: next[0], give: next[1] };
+    });
+    return entry && entry.put;
   }
 
   // Survives the process at once; whoever would know of the lease is gone with the power.

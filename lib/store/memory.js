@@ -28,9 +28,9 @@ class MemoryDriver {
 
   close() {}
 
-  insert(record, maximum) {
-    const next = this.#table.inserted(record, maximum);
-    return next && this.#table.put(next);
+  insert(record, maximum, replaces) {
+    const next = this.#table.inserted(record, maximum, replaces);
+    return next && next.map((one) => this.#table.put(one))[0];
   }
 
   claim(owner, wanted, changes) {

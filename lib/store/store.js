@@ -80,11 +80,23 @@ class Store {
     throw contract.closed(this.#state === 'new' ? 'not open: await its open() first' : 'closed');
   }
 
+  /**
+   * @param {object} row
+   * @param {{ maximum: number, replaces?: { token: string, version: number } }} options maximum: of
+   *   places, asked where the row takes one; replaces: a row of the same owner that hands its place on
+   *   in the same step, and is changed by that
+   * @returns {Promise<object|null>} null: no place is left, or what it replaces is not at that version
+   *   or has no place; nothing was changed then
+   */
   async insert(row, options) {
     const driver = this.#ready();
-    const { maximum } = checkOptions(options, ['maximum'], 'insert');
+    const { maximum, replaces } = checkOptions(options, ['maximum', 'replaces'], 'insert');
     const record = contract.newRecord(row);
-    const made = await driver.insert(record, contract.checkMaximum(record.place, maximum));
+    const made = await driver.insert(
+      record,
+      contract.checkMaximum(record.place, maximum),
+      contract.checkReplaces(replaces, record.place),
+    );
     return made && rowOf(made);
   }
 

@@ -62,9 +62,17 @@ class Table {
 
   // ---- decisions ------------------------------------------------------------------------------
 
-  inserted(record, maximum) {
+  /** @returns {object[]|null} the records that come next: the new one, then what gave up its place */
+  inserted(record, maximum, replaces) {
     if (this.#rows.has(record.token)) throw contract.tokenExists(record.token);
-    return record.place === 1 && this.count(record.owner) >= maximum ? null : record;
+    if (replaces === null) {
+      return record.place === 1 && this.count(record.owner) >= maximum ? null : [record];
+    }
+    const before = this.get(replaces.token);
+    const handsOn =
+      before?.version === replaces.version && before.owner === record.owner && before.place === 1;
+    if (!handsOn || this.count(record.owner) > maximum) return null;
+    return [record, contract.changed(before, { place: 0 })];
   }
 
   claimed(owner, { fingerprint, holder, except }, changes) {

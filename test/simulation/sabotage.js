@@ -41,10 +41,10 @@ const SABOTAGES = {
   'uncounted-warm': {
     store: (link, _process, world) => ({
       ...link,
-      insert: (row, { maximum }) => {
+      insert: (row, { maximum, ...how }) => {
         const rows = [...world.storage.ledger.rows.values()];
         const warm = rows.filter(({ state, place }) => state === 'idle' && place === 1).length;
-        return link.insert(row, { maximum: maximum + warm });
+        return link.insert(row, { maximum: maximum + warm, ...how });
       },
     }),
   },

@@ -40,6 +40,10 @@ class Ledger {
   watch(op, args, result) {
     if (op === 'remove') {
       if (result === true) this.#set(args[0], null);
+    } else if (op === 'insert' && result !== null && args[1]?.replaces) {
+      const before = this.rows.get(args[1].replaces.token);
+      this.#set(before.token, { ...before, place: 0, version: before.version + 1 });
+      this.#set(result.token, result);
     } else if ((op === 'insert' || op === 'claim' || op === 'update') && result !== null) {
       this.#set(result.token, result);
     }

@@ -57,6 +57,67 @@ function insertTests({ describe, withStore, expect }) {
       expect(await store.count('owner')).toBe(7);
     });
 
+    withStore('hands the place of another row on, in one step', async (store) => {
+      await store.insert(sampleRow('t1'), { maximum: 1 });
+      expect(await store.insert(sampleRow('t2'), { maximum: 1 })).toBeNull();
+      const made = await store.insert(sampleRow('t2'), {
+        maximum: 1,
+        replaces: { token: 't1', version: 1 },
+      });
+      expect(made).toEqual({ ...sampleRow('t2'), version: 1, fence: 0 });
+      expect(await store.get('t2')).toEqual(made);
+      expect(await store.get('t1')).toMatchObject({ place: 0, version: 2, state: 'creating' });
+      expect(await store.count('owner')).toBe(1);
+    });
+
+    withStore('replaces nothing at another version, without a place, of others', async (store) => {
+      await store.insert(sampleRow('t1'), { maximum: 9 });
+      await store.insert(sampleRow('t2', { place: 0 }));
+      await store.insert(sampleRow('t3', { owner: 'another' }), { maximum: 9 });
+      const refused = [
+        ...[
+          { token: 't1', version: 2 },
+          { token: 't2', version: 1 },
+        ],
+        ...[
+          { token: 't3', version: 1 },
+          { token: 't4', version: 1 },
+        ],
+      ];
+      for (const replaces of refused) {
+        expect(await store.insert(sampleRow('new'), { maximum: 9, replaces })).toBeNull();
+      }
+      expect(await store.get('new')).toBeNull();
+      expect(await store.get('t1')).toMatchObject({ place: 1, version: 1 });
+      expect(await store.get('t3')).toMatchObject({ place: 1, version: 1 });
+      const replaces = { token: 't1', version: 1 };
+      const again = store.insert(sampleRow('t2'), { maximum: 9, replaces });
+      await expect(again).rejects.toMatchObject({ name: 'ConflictError' });
+      const placeless = store.insert(sampleRow('t5', { place: 0 }), { replaces });
+      await expect(placeless).rejects.toMatchObject({ name: 'InvalidArgumentError' });
+    });
+
+    withStore('keeps to a maximum that has sunk, also for a replacement', async (store) => {
+      for (const token of tokens(3)) await store.insert(sampleRow(token), { maximum: 3 });
+      const replaces = { token: tokens(3)[0], version: 1 };
+      expect(await store.insert(sampleRow('new'), { maximum: 2, replaces })).toBeNull();
+      expect(await store.count('owner')).toBe(3);
+      expect(await store.insert(sampleRow('new'), { maximum: 3, replaces })).not.toBeNull();
+    });
+
+    withStore('hands one place on once, however many want it', async (store) => {
+      await store.insert(sampleRow('old'), { maximum: 1 });
+      const replaces = { token: 'old', version: 1 };
+      const all = tokens(20).flatMap((token) => [
+        store.insert(sampleRow(token), { maximum: 1, replaces }),
+        store.insert(sampleRow(`${token}-own`), { maximum: 1 }),
+      ]);
+      const made = (await Promise.all(all)).filter((row) => row !== null);
+      expect(made).toHaveLength(1);
+      expect(made[0].token).not.toContain('own');
+      expect(await store.count('owner')).toBe(1);
+    });
+
     withStore('refuses what is no row, and says which field', async (store) => {
       const bad = [
         ['token', { token: 'a b' }],

@@ -35,7 +35,8 @@ describe('a journal that ends anywhere', () => {
       () => store.claim('owner', { fingerprint: 'fingerprint' }, { state: 'leased' }),
       () => store.putNote('owner', 'k', 0, { n: 1 }),
       () => store.update('t2', 1, { state: 'ending' }),
-      () => store.remove('t2', 2),
+      () => store.insert(sampleRow('t0'), { maximum: 2, replaces: { token: 't2', version: 2 } }),
+      () => store.remove('t2', 3),
     ];
     for (const step of steps) {
       await step();
@@ -56,7 +57,7 @@ describe('a journal that ends anywhere', () => {
       await again.insert(sampleRow('later'), { maximum: 9 });
       await again.close();
       const { rows } = await contentOf(folder);
-      expect(rows.map(({ token }) => token).sort()).toEqual(['later', 't1', 't2']);
+      expect(rows.map(({ token }) => token).sort()).toEqual(['later', 't0', 't1', 't2']);
     }
   });
 
