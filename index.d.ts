@@ -1010,6 +1010,80 @@ export interface HealthThresholds {
   degradedTimeoutShare?: number;
 }
 
+/** How a call is repeated and what that may cost; docs/policies.md. Times in ms. */
+export interface RetryPolicy {
+  /** Longest span of the back-off. Default 10,000. */
+  capMs?: number;
+  /** A longer Retry-After is reported and not waited for. Default 60,000. */
+  maxRetryAfterMs?: number;
+  /** So many failures of a call that never left this machine are no attempt of it. Default 1. */
+  unsentRetries?: number;
+  /** What the budget of one backend holds. Default 500. */
+  tokens?: number;
+  /** Default 14. */
+  retryCost?: number;
+  /** After a 429. Default 5. */
+  throttledCost?: number;
+  /** For a success at the first try. Default 1. */
+  firstTryReward?: number;
+  /** Of a retry, earned with every call. Default 0.1. */
+  retryShare?: number;
+  /** Retries that may be outstanding. Default 35. */
+  retryBurst?: number;
+}
+
+/** When calls are held back; docs/policies.md. Times in ms, rates and shares from 0 to 1. */
+export interface BreakerPolicy {
+  /** Default 30,000. */
+  windowMs?: number;
+  /** Of the window, before it is judged. Default 20. */
+  minimumCalls?: number;
+  /** Opens at it. Default 0.5. */
+  failureRate?: number;
+  /** Default 60,000. */
+  slowCallMs?: number;
+  /** Opens at it. Default 1. */
+  slowCallRate?: number;
+  /** Open for so long; twice as long each time that probes fail. Default 10,000. */
+  openMs?: number;
+  /** Default 300,000. */
+  maxOpenMs?: number;
+  /** Calls let through when half-open, judged by `failureRate`. Default 3. */
+  probes?: number;
+  /** Default 1. */
+  probesAtOnce?: number;
+  /** A probe that nobody hears of again has failed. Default 120,000. */
+  probeTimeoutMs?: number;
+  /** Adaptive client throttling; false: off. */
+  throttle?:
+    | false
+    | {
+        /** Default 120,000. */
+        windowMs?: number;
+        /** Requests for each that is accepted. Default 2. */
+        k?: number;
+        /** Default 20. */
+        minimumCalls?: number;
+        /** One always passes. Default 1,000. */
+        passEveryMs?: number;
+      };
+  /** Templates whose creates fail are left alone; false: off. */
+  ejection?:
+    | false
+    | {
+        /** In a row. Default 5. */
+        failures?: number;
+        /** Times ejected. Default 30,000. */
+        ejectMs?: number;
+        /** Default 300,000. */
+        maxEjectMs?: number;
+        /** Of the known ones, at most (but one, and never the only one). Default 0.1. */
+        maxShare?: number;
+        /** More ejected than that: all pass. Default 0.5. */
+        panicShare?: number;
+      };
+}
+
 /** Time and chance, for tests and simulations; what is not given is the system's. */
 export interface ManagerClock {
   /** Wall clock, ms since 1970. */

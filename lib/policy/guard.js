@@ -104,12 +104,12 @@ class Guard {
    * @returns {import('../errors').ServerError|null}
    */
   refusal(name, backend = 'default') {
-    return this.#line(name, backend).breaker?.refusal() ?? null;
+    return this.breaker(name, backend)?.refusal() ?? null;
   }
 
   /** @returns {Breaker|null} to isolate or reset it by hand; null when breakers are off */
   breaker(name, backend = 'default') {
-    return this.#line(name, backend).breaker;
+    return this.#line(checkClass(name), backend).breaker;
   }
 
   /** @returns {Ejection|null} to report what no call shows: a sandbox of a key that died at once */
@@ -175,7 +175,7 @@ class Guard {
   restore(state) {
     if (state?.version !== STATE_VERSION) return;
     for (const saved of Array.isArray(state.breakers) ? state.breakers : []) {
-      if (!(saved?.class in CLASSES) || typeof saved.backend !== 'string') continue;
+      if (!isClass(saved?.class) || typeof saved.backend !== 'string') continue;
       this.#line(saved.class, saved.backend).breaker?.restore(saved);
     }
     for (const saved of Array.isArray(state.budgets) ? state.budgets : []) {
@@ -292,11 +292,19 @@ class Run {
 
 function checked(call) {
   checkString(call.type, 'type');
-  if (!(call.class in CLASSES)) {
-    const near = nearest(String(call.class), Object.keys(CLASSES));
-    throw invalid(`class must be one of ${Object.keys(CLASSES).join(', ')}; did you mean ${near}?`);
-  }
+  checkClass(call.class);
   return call;
+}
+
+function checkClass(name) {
+  if (isClass(name)) return name;
+  const known = Object.keys(CLASSES);
+  const near = nearest(String(name), known);
+  throw invalid(`class must be one of ${known.join(', ')}; did you mean ${near}?`);
+}
+
+function isClass(name) {
+  return typeof name === 'string' && Object.hasOwn(CLASSES, name);
 }
 
 module.exports = { Guard, policyConfig };

@@ -366,6 +366,7 @@ test.each([
 });
 
 test('an unknown class is refused, with the nearest known one', async () => {
+  expect(() => newGuard().guard.refusal('toString')).toThrow(/class must be one of/);
   await expect(newGuard().call({ class: 'creat' }, async () => 1)).rejects.toThrow(
     /did you mean create/,
   );
