@@ -99,7 +99,7 @@ class Lease {
     await this.check();
     const { clock } = this.#leases;
     const askedAt = clock.steady();
-    await this.#leases.prolong(this.#member);
+    await this.#leases.prolong(this.#member, this);
     this.#member.diesAt = askedAt + this.#member.lifeMs;
     if (this.#over === null) this.#extend();
     return this.expiresAt;

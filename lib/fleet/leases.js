@@ -261,12 +261,14 @@ class Leases {
     }
   }
 
-  prolong(member) {
+  prolong(member, lease) {
     const core = this.#core;
     const seconds = member.spec.timeout;
-    return core.retry('renew', member.id, () =>
-      core.native.setE2bSandboxTimeout(member.id, seconds, core.options()),
-    );
+    return core.retry('renew', member.id, async () => {
+      // Between two attempts it may have been released: nobody may prolong an idle one's life.
+      await lease.check();
+      return core.native.setE2bSandboxTimeout(member.id, seconds, core.options());
+    });
   }
 
   async giveBack(member, { token, owner }, recycle) {
