@@ -4,8 +4,13 @@
 // rule has a name, which a failing run prints. Looks at the truth (provider, ledger), never at what a
 // manager says of itself, except where the rule is about that.
 
+/** A process of another host that stands still for so long counts as dead; less a heartbeat. */
+const DEAD_AFTER_MS = 40_000;
 /** An answer is at most so long on its way when there are no faults. */
 const ANSWER_MS = 10_000;
+
+/** Events that tell a holder that he holds nothing any more. */
+const OVER = new Set(['lease:expired', 'lease:lost', 'sandbox:terminated']);
 
 class Invariants {
   /** Sandbox id to who holds it, by the users' own account. */
@@ -22,7 +27,6 @@ class Invariants {
   constructor(world) {
     this.#world = world;
     world.provider.onMade = (sandbox) => this.#made(sandbox);
-    world.provider.onProlonged = (sandbox, by) => this.#prolonged(sandbox, by);
     world.provider.onTerminate = (sandbox, by) => this.#terminated(sandbox, by);
     world.wire.onRequest = (process, request) => this.#requested(process, request);
     world.wire.onEnd = (process, request, answer) => this.#answered(request, answer);
@@ -37,7 +41,7 @@ class Invariants {
   /** A user was given a sandbox. */
   hold(holder) {
     const other = this.holders.get(holder.sandboxId);
-    if (other && this.#isLive(other)) {
+    if (other && this.#isLive(other) && other.process.stillMs < DEAD_AFTER_MS) {
       const text = `${holder.sandboxId} was given to ${holder.name} while ${other.name} held it`;
       this.#world.violate('two owners of one sandbox', text);
     }
@@ -66,9 +70,9 @@ class Invariants {
       }
     } else if (name === 'retry:scheduled') {
       if (this.#outage) this.#retriesInOutage++;
-    } else if (name === 'lease:expired') {
+    } else if (OVER.has(name)) {
       const holder = this.holders.get(payload.sandboxId);
-      if (holder) this.letGo(holder);
+      if (holder?.process === process) this.letGo(holder);
     }
   }
 
@@ -90,7 +94,17 @@ class Invariants {
       const text = `${process.name} uses ${sandboxId}, which ${holder.name} holds`;
       this.#world.violate('a stale holder is let through', text);
     }
+    if (op === 'timeout' || op === 'connect') this.#prolongs(process, sandboxId);
     if (this.#outage) this.#callsInOutage++;
+  }
+
+  // Told when it is sent: what arrives late may find another state.
+  #prolongs(process, sandboxId) {
+    const { token } = this.#world.provider.sandboxes.get(sandboxId) ?? {};
+    const { state } = this.#ledger?.rows.get(token) ?? {};
+    if (state !== 'idle' && state !== 'watched' && state !== 'ended') return;
+    const text = `${process.name} prolongs the life of ${sandboxId}, which is ${state}`;
+    this.#world.violate('an idle life prolonged', text);
   }
 
   #answered({ op, token }, answer) {
@@ -106,7 +120,8 @@ class Invariants {
       this.#world.violate('touched what is not its own', text);
     }
     const holder = this.holders.get(sandbox.id);
-    if (!this.#world.quiet && holder && holder.process !== by && this.#isLive(holder)) {
+    const isStill = holder?.process.stillMs >= DEAD_AFTER_MS;
+    if (!this.#world.quiet && holder && holder.process !== by && this.#isLive(holder) && !isStill) {
       const text = `${by.name} ends ${sandbox.id}, which ${holder.name} holds`;
       this.#world.violate('ended under its holder', text);
     }
@@ -119,7 +134,9 @@ class Invariants {
       violate('made without a row', `${sandbox.id} with token ${sandbox.token} has no row`);
     }
     let counted = 0;
-    for (const one of provider.alive) if (!one.duplicate && !one.zombie) counted++;
+    // What the far end made on its own, or said to be gone although it lives, nobody can avoid.
+    const isOurs = ({ duplicate, zombie, denied }) => !duplicate && !zombie && !denied;
+    for (const one of provider.alive) if (isOurs(one)) counted++;
     const most = this.#maximum();
     if (counted > most) {
       violate('more sandboxes than the maximum', `${counted} live at the provider, of ${most}`);
@@ -151,14 +168,6 @@ class Invariants {
     }
   }
 
-  #prolonged(sandbox, by) {
-    const row = this.#ledger?.rows.get(sandbox.token);
-    if (row?.state === 'idle' || row?.state === 'watched' || row?.state === 'ended') {
-      const text = `${by.name} prolonged the life of ${sandbox.id}, which is ${row.state}`;
-      this.#world.violate('an idle life prolonged', text);
-    }
-  }
-
   afterStep() {}
 
   // ---- calls of users
@@ -173,7 +182,8 @@ class Invariants {
   end(call) {
     this.waiting.delete(call);
     const tookMs = this.#world.scheduler.nowMs - call.beganMs;
-    if (call.limitMs !== undefined && tookMs > call.limitMs) {
+    const stoodStill = call.process.stalledUntilMs > call.beganMs;
+    if (call.limitMs !== undefined && tookMs > call.limitMs && !stoodStill) {
       const text = `${call.name} of ${call.process.name} took ${tookMs} of ${call.limitMs} ms`;
       this.#world.violate('a call beyond its deadline', text);
     }

@@ -4,8 +4,8 @@
 
 const DEADLINE_SLACK_MS = 1000;
 
-async function withLease(user, lease, holder) {
-  const { random, world } = user;
+async function withLease(user, lease) {
+  const { random } = user;
   for (let i = random.whole(0, 3); i > 0; i--) {
     const what = random.weighted({ execute: 4, renew: 1, nothing: 2 });
     if (what === 'execute') {
@@ -15,17 +15,14 @@ async function withLease(user, lease, holder) {
     }
     await user.pause(random.between(0, 2000));
   }
-  void holder;
-  void world;
 }
 
 function optionsOf(user) {
   const { random } = user;
   return {
-    timeoutMs: random.pick([2000, 10_000, 30_000]),
+    timeoutMs: random.pick([1000, 5000, 20_000]),
     priority: random.pick([0, 0, 1]),
-    leaseMs: random.pick([10_000, 30_000, 120_000]),
-    owner: random.pick(['ada', 'bob']),
+    owner: random.pick([null, 'ada', 'bob']),
     signal: user.signal(),
   };
 }
@@ -41,7 +38,7 @@ async function acquire(user) {
   if (lease === null) return;
   const holder = { name: user.name, process, sandboxId: lease.sandboxId };
   world.invariants.hold(holder);
-  await withLease(user, lease, holder);
+  await withLease(user, lease);
   if (random.chance(0.05)) return;
   world.invariants.letGo(holder);
   const recycle = random.chance(0.5);
@@ -53,10 +50,11 @@ async function use(user) {
   const fn = async (lease) => {
     const holder = { name: user.name, process, sandboxId: lease.sandboxId };
     world.invariants.hold(holder);
-    await withLease(user, lease, holder);
+    await withLease(user, lease);
     world.invariants.letGo(holder);
   };
-  await user.call('use', () => manager.use(user.spec(), fn, optionsOf(user)), { mayReject: true });
+  const options = { ...optionsOf(user), recycle: user.random.chance(0.5) };
+  await user.call('use', () => manager.use(user.spec(), fn, options), { mayReject: true });
 }
 
 async function reconcile(user) {

@@ -14,11 +14,13 @@ function ledgerOf(world) {
   const { memoryStore } = require('../../lib/store');
   const { scheduler, trace, root } = world;
   const clock = new VirtualClock(scheduler, root.fork('store clock'), null, () => {});
+  // A waiter asks a shared one four times a second, which takes most of the steps of a run.
+  const shared = root.fork('shared').chance(0.25);
   const store = memoryStore({ clock: createClock(clock.functions()) });
   const ledger = new Ledger((...change) => world.invariants.ledgerChanged(...change));
-  const shared = { store, ledger, scheduler, trace, random: root.fork('store') };
+  const common = { store, ledger, scheduler, trace, random: root.fork('store'), shared };
   const config = (process) => {
-    const link = linkStore(process, shared);
+    const link = linkStore(process, common);
     return { store: world.sabotage?.store?.(link, process, world) ?? link };
   };
   return { ledger, store, config };

@@ -75,14 +75,14 @@ function nativeOf(process, { wire, provider, random, pageSize, scheduler }) {
 
   function setE2bSandboxTimeout(id, seconds, options = {}) {
     return send('timeout', id, options, () => {
-      provider.setTimeout(id, seconds, process);
+      provider.setTimeout(id, seconds);
       return { sandboxId: id, endsAt: iso(process.clock.now() + Math.ceil(seconds) * 1000) };
     });
   }
 
   function connectE2bSandbox(id, options = {}) {
     return send('connect', id, options, () => {
-      provider.connect(id, options.timeout ?? 300, process);
+      provider.connect(id, options.timeout ?? 300);
       return { sandboxId: id, template: null, status: 'running', resumed: false, url: '' };
     });
   }

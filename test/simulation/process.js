@@ -9,6 +9,7 @@ const { VirtualClock } = require('./virtual-clock');
 class SimProcess {
   alive = true;
   stalledUntilMs = 0;
+  stalledFromMs = 0;
   partitionedUntilMs = 0;
   /** Set by the world: the real SandboxManager. */
   manager = null;
@@ -26,6 +27,19 @@ class SimProcess {
     this.clock = new VirtualClock(world.scheduler, random, this, onThrow);
     this.clockFunctions = this.clock.functions();
     this.clock.steady = this.clockFunctions.steady;
+  }
+
+  /** Stands still, and does not notice: all that it waits for comes late. */
+  stall(forMs) {
+    const { nowMs } = this.#world.scheduler;
+    if (this.stalledUntilMs <= nowMs) this.stalledFromMs = nowMs;
+    this.stalledUntilMs = Math.max(this.stalledUntilMs, nowMs + forMs);
+  }
+
+  /** For how long it has stood still by now. */
+  get stillMs() {
+    const { nowMs } = this.#world.scheduler;
+    return this.stalledUntilMs > nowMs ? nowMs - this.stalledFromMs : 0;
   }
 
   /** Dice at each call out of the process. @returns {boolean} whether it is dead */

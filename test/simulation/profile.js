@@ -47,11 +47,25 @@ function faultsOf(random) {
     crashes: on(0.5) ? random.pick([1, 2, 5]) : 0,
     crashAtCall: on(0.4) ? random.pick([0.002, 0.01]) : 0,
     jumps: on(0.3) ? random.pick([1, 4]) : 0,
+    stalls: on(0.3) ? random.pick([1, 2]) : 0,
     partitions: on(0.3) ? random.pick([1, 2]) : 0,
     outages: on(0.25) ? 1 : 0,
     /** Share of the ways that take up to ten times as long. */
     tail: on(0.7) ? 0.05 : 0,
     aborts: on(0.5) ? random.pick([0.05, 0.2]) : 0,
+  };
+}
+
+/** Times and numbers of the pool; windows are the defaults, for which the conditions above hold. */
+function poolOf(random) {
+  const warm = random.pick([0, 0, 1, 2]);
+  return {
+    reconcileMs: random.pick([0, 20_000, 60_000]),
+    maxLeaseMs: random.pick([20_000, 86_400_000]),
+    maxUses: random.pick([0, 0, 2]),
+    maxAgeMs: random.pick([0, 0, 30_000]),
+    warm,
+    ...(warm > 0 ? { warmSpec: { template: 'base', timeout: 300 } } : {}),
   };
 }
 
@@ -68,8 +82,11 @@ function profileOf(random) {
     lives: random.pick([[40, 90], [90, 600], [3600]]),
     latencyMs: random.pick([20, 100, 400]),
     pageSize: random.pick([2, 5, 100]),
+    /** One host: it is known which process lives. Many: only by the heartbeat. */
+    hosts: random.pick(['one', 'one', 'many']),
     config: {
       maxPoolSize,
+      pool: poolOf(random),
       healthCheckInterval: random.pick([0, 15_000, 30_000]),
       cleanupInterval: random.pick([0, 15_000, 60_000]),
       inactivityThreshold: random.pick([20_000, 60_000, 3_600_000]),
@@ -97,6 +114,7 @@ const NO_FAULTS = Object.freeze({
   crashes: 0,
   crashAtCall: 0,
   jumps: 0,
+  stalls: 0,
   partitions: 0,
   outages: 0,
   aborts: 0,

@@ -17,7 +17,6 @@ class Provider {
   alive = new Set();
   /** Told of each change: what a run's invariants hang on. */
   onMade = () => {};
-  onProlonged = () => {};
   onTerminate = () => {};
   #scheduler;
   #random;
@@ -52,6 +51,8 @@ class Provider {
       endedMs: Infinity,
       hiddenUntilMs: nowMs + this.faults.hiddenMs * this.#random.next(),
       zombie: false,
+      /** Somebody was told that there is none. */
+      denied: false,
       files: new Map(),
       running: new Set(),
     };
@@ -113,6 +114,7 @@ class Provider {
     const sandbox = this.sandboxes.get(id);
     const visible = sandbox !== undefined && sandbox.hiddenUntilMs <= this.#scheduler.nowMs;
     if (visible && isThere(sandbox, this.#scheduler.nowMs)) return sandbox;
+    if (sandbox) sandbox.denied = true;
     const facts = { sandboxId: id, outcome: 'rejected', status: 404 };
     throw wireError('NotFoundError', 'NOT_FOUND', facts);
   }
@@ -128,21 +130,20 @@ class Provider {
     }
   }
 
-  setTimeout(id, seconds, by) {
+  setTimeout(id, seconds) {
     const sandbox = this.find(id);
     const endMs = this.#scheduler.nowMs + seconds * 1000;
-    if (endMs > sandbox.endMs) this.onProlonged(sandbox, by);
     sandbox.endMs = endMs;
     this.#watchEnd(sandbox);
     return sandbox;
   }
 
   /** As the official connect: prolongs, never shortens. */
-  connect(id, seconds, by) {
+  connect(id, seconds) {
     const sandbox = this.find(id);
     const endMs = this.#scheduler.nowMs + seconds * 1000;
     if (endMs <= sandbox.endMs) return sandbox;
-    return this.setTimeout(id, seconds, by);
+    return this.setTimeout(id, seconds);
   }
 
   /**

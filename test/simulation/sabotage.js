@@ -2,7 +2,7 @@
 
 // Five ways to break the promise on purpose, each from outside and none with code in lib/: the proof
 // that the simulation would see it. Each stands between the manager and its store or its native
-// functions, or replaces a method of one instance.
+// functions. In how many seeds each is found is written in simulation.test.js.
 //
 //   skip-ledger        a create is sent although its row was never written
 //   retry-unknown      a create with unknown outcome is sent again at once

@@ -9,6 +9,8 @@ const path = require('node:path');
 const COMMAND = path.join(__dirname, 'index.js');
 const TIMEOUT_MS = 120_000;
 
+jest.setTimeout(TIMEOUT_MS);
+
 /** Runs the command. @returns {Promise<{ status: number, stdout: string }>} */
 function simulate(...args) {
   return new Promise((resolve, reject) => {
@@ -36,18 +38,35 @@ test('another seed has another trace', async () => {
   expect(traceOf(one)).not.toBe(traceOf(other));
 });
 
-test('without faults nothing is violated', async () => {
-  const { status, stdout } = await simulate('100', '--without', 'all', '--json');
-  expect(JSON.parse(stdout)).toMatchObject({ seeds: 100, failures: [] });
+test('under every fault nothing is violated', async () => {
+  const { status, stdout } = await simulate('60', '--json');
+  const { failures, ...sum } = JSON.parse(stdout);
+  expect(failures).toEqual([]);
+  expect(sum).toMatchObject({ seeds: 60 });
+  for (const fault of ['crashes', 'stalls', 'outages', 'partitions', 'clock jumps']) {
+    expect(sum.counts[fault]).toBeGreaterThan(0);
+  }
   expect(status).toBe(0);
-}, 60_000);
+});
 
-test('a create that is sent again after an unknown outcome is found, with the command that shows it', async () => {
-  const { status, stdout } = await simulate('25', '--sabotage', 'retry-unknown');
+// How many seeds are enough to find what was broken on purpose, and the rule that finds it.
+const FOUND = [
+  ['skip-ledger', 2, 'made without a row'],
+  ['retry-unknown', 25, 'sent again after an unknown outcome'],
+  ['release-unfenced', 50, 'ended under its holder'],
+  ['probe-connect', 10, 'an idle life prolonged'],
+  ['uncounted-warm', 10, 'taken more than the maximum'],
+];
+
+test.each(FOUND)('%s is found within %i seeds: %s', async (sabotage, seeds, rule) => {
+  const { status, stdout } = await simulate(String(seeds), '--sabotage', sabotage);
   expect(status).toBe(1);
-  expect(stdout).toContain('sent again after an unknown outcome');
-  expect(stdout).toMatch(/npm run simulate -- --seed \d+ --sabotage retry-unknown/);
-}, 60_000);
+  expect(stdout).toContain(rule);
+  // The command that shows it again.
+  const [, seed] = /npm run simulate -- --seed (\d+) --sabotage/.exec(stdout);
+  const again = await simulate('--seed', seed, '--sabotage', sabotage);
+  expect(again.status).toBe(1);
+});
 
 test('an unknown sabotage is a wrong usage', async () => {
   expect((await simulate('1', '--sabotage', 'none')).status).toBe(2);

@@ -60,10 +60,10 @@ class Ledger {
 
 /**
  * @param {object} process
- * @param {object} shared { store, ledger, scheduler, random, trace }
+ * @param {object} common { store, ledger, scheduler, random, trace, shared: what the store says of itself }
  * @returns {object} a store, by its contract
  */
-function linkStore(process, { store, ledger, scheduler, random, trace }) {
+function linkStore(process, { store, ledger, scheduler, random, trace, shared }) {
   const latency = () => (random.chance(0.03) ? random.between(5, 200) : random.between(0.1, 3));
 
   function call(op, args) {
@@ -91,7 +91,7 @@ function linkStore(process, { store, ledger, scheduler, random, trace }) {
     return promise;
   }
 
-  const link = { id: store.id, durability: store.durability, shared: true, close: async () => {} };
+  const link = { id: store.id, durability: store.durability, shared, close: async () => {} };
   for (const op of OPERATIONS) link[op] = (...args) => call(op, args);
   return link;
 }
@@ -102,8 +102,9 @@ function describe(op, args, result) {
     return `store.${op} ${what} -> ${result}`;
   }
   if (result.token === undefined) return `store.${op} ${args.slice(0, 2).join(' ')}`;
-  const { token, version, state, place, sandboxId, holder, fence } = result;
-  return `store.${op} ${token} v${version} ${state} place ${place} ${sandboxId} ${holder} f${fence}`;
+  const { token, version, state, place, sandboxId, holder, fence, instance } = result;
+  const of = `of ${instance.slice(0, 8)}, place ${place}, ${sandboxId}, holder ${holder}`;
+  return `store.${op} ${token} v${version} ${state} ${of}, fence ${fence}`;
 }
 
 module.exports = { Ledger, linkStore };

@@ -4,7 +4,7 @@
 // (aborts) and bad manners (never giving back). They live and die with their process and rest when
 // the world is quiet. They check nothing themselves but how a call may end.
 
-const { E2bError } = require('../../lib/errors');
+const { E2bError, InvalidArgumentError } = require('../../lib/errors');
 const { OLD_ACTIONS } = require('./actions');
 const { LEASE_ACTIONS } = require('./lease-actions');
 
@@ -77,7 +77,8 @@ class User {
     } catch (error) {
       invariants.end(call);
       trace.add(this.name, `${name} rejects: ${error?.code ?? error}`);
-      if (!mayReject || !(error instanceof E2bError)) {
+      const isWrong = error instanceof InvalidArgumentError;
+      if (!mayReject || isWrong || !(error instanceof E2bError)) {
         this.world.violate('a call rejects with what it must not', `${name}: ${error?.stack}`);
       }
       return null;

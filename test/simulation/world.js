@@ -71,8 +71,9 @@ class World {
     this.counts[name] = (this.counts[name] ?? 0) + 1;
   }
 
-  /** A process by its facts; null when nobody could say. */
+  /** A process by its facts; null when another host cannot say. */
   isAlive({ pid }) {
+    if (this.profile.hosts === 'many') return null;
     return this.processes.some((process) => process.pid === pid && process.alive);
   }
 
@@ -131,7 +132,7 @@ class World {
   }
 
   #scheduleFaults() {
-    const { crashes, jumps, partitions, outages } = this.faults;
+    const { crashes, jumps, stalls, partitions, outages } = this.faults;
     const { actMs } = this.profile;
     const plan = (times, name, work) => {
       for (let i = 0; i < times; i++) {
@@ -148,6 +149,11 @@ class World {
       const byMs = this.random.pick([-1, 1]) * this.random.pick([5000, 600_000, 86_400_000]);
       this.trace.add(process.name, `clock jumps by ${byMs}`);
       process.clock.jump(byMs);
+    });
+    plan(stalls, 'stalls', (process) => {
+      const forMs = this.random.pick([5000, 45_000, 90_000]) * this.random.between(0.9, 1.1);
+      process.stall(forMs);
+      this.trace.add(process.name, `stands still for ${forMs.toFixed(0)} ms`);
     });
     plan(partitions, 'partitions', (process) => {
       process.partitionedUntilMs = this.scheduler.nowMs + this.random.between(2000, 40_000);
@@ -200,8 +206,18 @@ class World {
     this.trace.add('world', 'faults are off, users rest');
     this.#setFaults(NO_FAULTS);
     this.wire.outageUntilMs = 0;
-    for (const process of this.live()) process.partitionedUntilMs = 0;
+    for (const process of this.live()) {
+      process.partitionedUntilMs = 0;
+      process.stalledUntilMs = Math.min(process.stalledUntilMs, this.scheduler.nowMs);
+    }
     for (const name of [...this.#crashedNames]) this.#restart(name);
+    if (this.profile.config.pool.reconcileMs > 0) return;
+    // Who has switched the rounds off has to ask.
+    for (const share of [0.3, 0.6]) {
+      this.scheduler.after(share * QUIET_MS, () => {
+        for (const { manager } of this.live()) manager.reconcile?.();
+      });
+    }
   }
 
   #shutDown() {
