@@ -1016,7 +1016,7 @@ export interface RetryPolicy {
   capMs?: number;
   /** A longer Retry-After is reported and not waited for. Default 60,000. */
   maxRetryAfterMs?: number;
-  /** So many failures of a call that never left this machine are no attempt of it. Default 1. */
+  /** So many failures of a call that never left this machine are no attempt, while others are answered. 1. */
   unsentRetries?: number;
   /** What the budget of one backend holds. Default 500. */
   tokens?: number;

@@ -58,7 +58,10 @@ const EJECTION_RANGES = {
   panicShare: share,
 };
 
-/** `unsentRetries`: so many failures of a call that never left this machine are no attempt of it. */
+/**
+ * `unsentRetries`: so many failures of a call that never left this machine are no attempt of it, while
+ * the far end answers others.
+ */
 const RETRY_DEFAULTS = Object.freeze({
   capMs: BACKOFF_CAP_MS,
   maxRetryAfterMs: MAX_RETRY_AFTER_MS,

@@ -16,6 +16,8 @@ const { Throttle } = require('./throttle');
 const { checkString, invalid, nearest } = require('../options');
 
 const STATE_VERSION = 1;
+/** A far end that has answered within it is there. */
+const FRESH_MS = 30_000;
 
 /**
  * @typedef {object} GuardedCall
@@ -44,6 +46,8 @@ class Guard {
   #ejection;
   #lines = new Map();
   #budgets = new Map();
+  /** backend -> when it last answered a call of any class */
+  #answeredAt = new Map();
 
   /**
    * @param {object} parts
@@ -93,9 +97,13 @@ class Guard {
     });
   }
 
-  /** How many failures of a call that never left this machine are no attempt of it. */
-  get unsentRetries() {
-    return this.#config.retry.unsentRetries;
+  /**
+   * How many failures of a call that never left this machine are no attempt of it: none when nobody
+   * has been answered of late, for a far end that is not there is not reached by trying harder.
+   */
+  unsentRetries(backend = 'default') {
+    const sinceMs = this.#clock.steady() - (this.#answeredAt.get(backend) ?? -Infinity);
+    return sinceMs < FRESH_MS ? this.#config.retry.unsentRetries : 0;
   }
 
   /**
@@ -146,6 +154,7 @@ class Guard {
         return;
       }
       const good = counts === 'success';
+      if (good) this.#answeredAt.set(backend, this.#clock.steady());
       if (good && !throttled) request?.accepted();
       else request?.rejected();
       if (good) ticket?.success(elapsedMs);
@@ -222,7 +231,7 @@ class Run {
   #call;
   #clock;
   #send;
-  #unsent;
+  #unsent = 0;
   /** The last word of the far end, and what it means. */
   #failure = null;
   #verdict = null;
@@ -232,7 +241,6 @@ class Run {
     this.#call = call;
     this.#clock = clock;
     this.#send = send;
-    this.#unsent = guard.unsentRetries;
   }
 
   async send(attempt, left) {
@@ -254,8 +262,9 @@ class Run {
     const verdict = this.#verdict;
     if (verdict === null) return { again: false };
     const again = this.#call.retryIf?.(error) ?? verdict.next === 'retry';
-    const free = again && verdict.unsent && this.#unsent > 0;
-    if (free) this.#unsent--;
+    const free =
+      again && verdict.unsent && this.#unsent < this.#guard.unsentRetries(this.#call.backend);
+    if (free) this.#unsent++;
     return { again, free, throttled: verdict.throttled, hint: !verdict.isOrder };
   }
 

@@ -86,15 +86,24 @@ test.each([
   expect(time.waits).toEqual([]);
 });
 
-test('one failure that never left this machine is no attempt of the call', async () => {
+test('nobody at the address: three attempts are three', async () => {
   const { call } = newGuard();
   const send = failing(unsent);
   await expect(call({}, send)).rejects.toMatchObject({ code: 'CONNECT_FAILED' });
-  expect(send).toHaveBeenCalledTimes(4);
-  const strict = newGuard({ retry: { unsentRetries: 0 } });
-  const again = failing(unsent);
-  await expect(strict.call({}, again)).rejects.toThrow('no');
-  expect(again).toHaveBeenCalledTimes(3);
+  expect(send).toHaveBeenCalledTimes(3);
+});
+
+test.each([
+  ['one failure that never left this machine is no attempt', {}, 0, 4],
+  ['but not when that was long ago', {}, 30_000, 3],
+  ['and not when switched off', { retry: { unsentRetries: 0 } }, 0, 3],
+])('while the far end answers others, %s', async (what, given, waitMs, sends) => {
+  const { call, time } = newGuard(given);
+  await call({ class: 'look' }, async () => 'seen');
+  time.advance(waitMs);
+  const send = failing(unsent);
+  await expect(call({}, send)).rejects.toThrow('no');
+  expect(send).toHaveBeenCalledTimes(sends);
 });
 
 test('the Retry-After of a 429 is obeyed, that of a 500 moves our wait by 5 s at most', async () => {
