@@ -7,6 +7,7 @@ const { createHmac, randomBytes } = require('node:crypto');
 const fs = require('node:fs');
 const path = require('node:path');
 const { HttpError } = require('./answer');
+const { BuildRecords } = require('./build-records');
 const { runStep } = require('./build-steps');
 const { safeEqual } = require('./signature');
 const { DEFAULT_TAG } = require('./template-reference');
@@ -16,6 +17,7 @@ const MAX_LOG_ENTRIES = 10_000;
 const BUILD_MS = 60 * 60_000;
 const BASE_STEP = 'base';
 const FINALIZE_STEP = 'finalize';
+const ORPHANED = 'the backend ended while the template was built';
 const LAYER_ID = 'build'; // a sandbox of a build never gets an id of E2B's form
 
 /** What a build sandbox is allowed: all that a build may need. */
@@ -29,7 +31,8 @@ class TemplateBuilds {
   #templates;
   #uploads;
   #secret = randomBytes(32);
-  #jobs = new Map(); // by build id: { request, logs, reason, abort, done }
+  #jobs = new Map(); // by build id: { tags, logs, reason, abort, done }
+  #records;
   #running = 0;
   #log;
 
@@ -44,29 +47,34 @@ class TemplateBuilds {
     this.#registry = registry;
     this.#templates = templates;
     this.#uploads = path.join(state.run, 'uploads');
+    this.#records = new BuildRecords(state, (buildId) => templates.hasBuild(buildId));
     this.#log = log;
   }
 
   /**
    * @param {{ alias: string, tags: string[], cpuCount?: number, memoryMB?: number }} wanted
-   * @returns {{ entry: object, build: import('./templates').Build }} waiting for its steps
+   * @returns {Promise<{ entry: object, build: import('./templates').Build }>} waiting for its steps
    * @throws {HttpError} 409 the name is somebody else's
    */
-  request({ alias, tags, cpuCount = 2, memoryMB = 1024 }) {
+  async request({ alias, tags, cpuCount = 2, memoryMB = 1024 }) {
     const existing = this.#templates.find(alias);
     if (existing && existing.kind !== 'built') {
       throw new HttpError(409, `the name '${alias}' is taken`);
     }
     const entry = existing ?? this.#templates.add({ alias, kind: 'built' });
     const build = this.#templates.addBuild(entry, { cpuCount, memoryMB });
-    const abort = new AbortController();
-    this.#jobs.set(build.buildId, { tags, logs: [], reason: null, abort, done: null });
+    const job = this.#newJob(build, { tags, logs: [], reason: null });
+    await this.#keep(build, job);
     return { entry, build };
   }
 
-  /** @returns {{ logs: object[], reason: object|null }} of a build; none are kept over a restart */
-  progress({ buildId }) {
-    return this.#jobs.get(buildId) ?? { logs: [], reason: null };
+  /** @returns {{ logs: object[], reason: object|null }} of a build, also of a backend before this one */
+  progress({ buildId, status }) {
+    const { logs = [], reason = null } =
+      this.#jobs.get(buildId) ?? this.#records.read(buildId) ?? {};
+    if (status !== 'error' || reason !== null) return { logs, reason };
+    const step = logs.findLast((entry) => entry.step)?.step ?? BASE_STEP;
+    return { logs, reason: { message: ORPHANED, step, logEntries: logs.slice(-10) } };
   }
 
   /** @returns {string} what must come with an upload of these files */
@@ -110,7 +118,7 @@ class TemplateBuilds {
    * @throws {HttpError} 400 a second start, 404 the template to start from, 429
    */
   start(entry, build, plan) {
-    const job = this.#jobs.get(build.buildId);
+    const job = this.#jobs.get(build.buildId) ?? this.#restored(build);
     if (build.status !== 'waiting' || !job) throw new HttpError(400, 'the build has been started');
     if (this.#running >= MAX_BUILDS) throw new HttpError(429, `${MAX_BUILDS} builds are running`);
     const base = this.#templates.resolve(plan.fromTemplate ?? 'base');
@@ -128,6 +136,23 @@ class TemplateBuilds {
     this.#jobs.clear();
   }
 
+  #newJob({ buildId }, record) {
+    const job = { ...record, abort: new AbortController(), done: null };
+    this.#jobs.set(buildId, job);
+    return job;
+  }
+
+  /** @returns {object|null} of a build that a backend before this one was asked for */
+  #restored(build) {
+    const record = this.#records.read(build.buildId);
+    return record && this.#newJob(build, record);
+  }
+
+  /** What is known of it by now outlives the backend. */
+  async #keep({ buildId }, job) {
+    await Promise.all([this.#records.save(buildId, job), this.#templates.save()]);
+  }
+
   async #build(entry, build, { job, base, plan }) {
     const tell = (message, { level = 'info', step } = {}) => {
       const timestamp = new Date().toISOString();
@@ -137,6 +162,7 @@ class TemplateBuilds {
     let step = BASE_STEP;
     let sandbox = null;
     try {
+      await this.#keep(build, job);
       this.#tellBase(plan, tell);
       const id = `${LAYER_ID}${build.buildId.replaceAll('-', '')}`;
       const spec = { id, template: base, metadata: {}, envVars: {}, settings: BUILD_SETTINGS };
@@ -157,21 +183,23 @@ class TemplateBuilds {
         const archive = instruction.filesHash && this.#fileOf(instruction.filesHash);
         const say = (message, level) => tell(message, { level, step });
         await runStep(instruction, { life: sandbox.life, image, archive, say, abort: job.abort });
+        await this.#records.save(build.buildId, job);
       }
       step = FINALIZE_STEP;
       const say = (message, level) => tell(message, { level, step });
       await sandbox.life.startCommand(say, image);
-      const layers = sandbox.life.stack(await this.#keep(sandbox, build));
+      const layers = sandbox.life.stack(await this.#keepLayer(sandbox, build));
       const { cpuCount, memoryMB } = build;
       this.#templates.finish(build, { ...image, layers, root: base.root, cpuCount, memoryMB });
       this.#templates.tag(entry, job.tags.length > 0 ? job.tags : [DEFAULT_TAG], build.buildId);
-      await this.#templates.save();
       tell('Build finished', { step });
+      await this.#keep(build, job);
     } catch (error) {
       tell(error.message, { level: 'error', step });
       job.reason = { message: error.message, step, logEntries: job.logs.slice(-10) };
       Object.assign(build, { status: 'error', updatedAt: new Date().toISOString() });
       this.#log(`build ${build.buildId} failed at step ${step}: ${error.message}`);
+      await this.#keep(build, job).catch((reason) => this.#log(`build records: ${reason.message}`));
     } finally {
       await this.#end(sandbox);
     }
@@ -188,7 +216,7 @@ class TemplateBuilds {
   }
 
   /** The sandbox is at its end, so that what it has written can be moved. */
-  async #keep(sandbox, build) {
+  async #keepLayer(sandbox, build) {
     await sandbox.life.stop();
     const layer = this.#templates.newLayer(build.buildId);
     await fs.promises.rename(sandbox.upper, layer);

@@ -82,6 +82,7 @@ class Templates {
   #load({ builds, tags, ...saved }) {
     const absolute = (build) => ({
       ...build,
+      status: build.status === 'building' ? 'error' : build.status, // with the backend that built it
       layers: build.layers.map((name) => path.join(this.#state.layers, name)),
     });
     this.#entries.set(saved.templateId, {
@@ -132,6 +133,11 @@ class Templates {
     const entry = namespace === null || namespace === NAMESPACE ? this.find(name) : undefined;
     if (!entry) throw new HttpError(404, `template '${reference}' not found`);
     return entry;
+  }
+
+  /** @returns {boolean} whether it is one of a template's that was built */
+  hasBuild(buildId) {
+    return this.list('template').some(({ builds }) => builds.has(buildId));
   }
 
   /** @returns {object[]} entries, in the order of their making */
@@ -228,8 +234,9 @@ class Templates {
     }
   }
 
-  /** Writes the journal: what was built and saved, with its builds that are ready. */
+  /** Writes the journal: what was built and saved, but for snapshots that are not ready. */
   save() {
+    const isKept = (entry) => (build) => !isSnapshot(entry) || build.status === 'ready';
     const relative = (build) => ({
       ...build,
       layers: build.layers.map((dir) => path.basename(dir)),
@@ -238,7 +245,7 @@ class Templates {
       .filter(({ kind }) => kind !== 'fixed')
       .map((entry) => ({
         ...entry,
-        builds: [...entry.builds.values()].filter(({ status }) => status === 'ready').map(relative),
+        builds: [...entry.builds.values()].filter(isKept(entry)).map(relative),
         tags: [...entry.tags].filter(([, { buildId }]) => {
           return entry.builds.get(buildId)?.status === 'ready';
         }),

@@ -69,6 +69,90 @@ test('snapshots and templates are there again', async () => {
   expect((await client.run(other, 'cat file')).stdout).toBe('kept\n');
 });
 
+describe('builds of templates', () => {
+  const run = (line) => ({ type: 'RUN', args: [line] });
+  const ask = async (client, name) => {
+    const { json } = await client.control('POST', '/v3/templates', { name, tags: ['v1'] });
+    return `/templates/${json.templateID}/builds/${json.buildID}`;
+  };
+  const startBuild = (client, target, steps) =>
+    client.control('POST', `/v2${target}`, { fromTemplate: 'base', steps });
+  const statusOf = async (client, target) => (await client.control('GET', `${target}/status`)).json;
+  const ended = (client, target) =>
+    waitFor(async () => {
+      const status = await statusOf(client, target);
+      return ['ready', 'error'].includes(status.status) && status;
+    });
+
+  test('tell their status, log and reason after a restart, and what they made is there', async () => {
+    const first = await start();
+    const [good, bad] = [await ask(first.client, 'good'), await ask(first.client, 'bad')];
+    await startBuild(first.client, good, [run('echo built | tee ~/built.txt')]);
+    await startBuild(first.client, bad, [run('echo before'), run('exit 7')]);
+    const before = [await ended(first.client, good), await ended(first.client, bad)];
+    expect(before).toMatchObject([{ status: 'ready' }, { status: 'error', reason: { step: '2' } }]);
+    const logs = async (client) => (await client.control('GET', `${bad}/logs`)).json.logs;
+    const log = await logs(first.client);
+    await first.backend.close();
+    const { client } = await start();
+    expect([await statusOf(client, good), await statusOf(client, bad)]).toEqual(before);
+    expect(await logs(client)).toEqual(log);
+    const sandbox = await client.create({ templateID: 'good:v1' });
+    expect((await client.run(sandbox, 'cat ~/built.txt')).stdout).toBe('built\n');
+    expect((await startBuild(client, good, [])).status).toBe(400);
+  });
+
+  test('one that waits for its steps can be started after a restart', async () => {
+    const first = await start();
+    const target = await ask(first.client, 'late');
+    await first.backend.close();
+    const { client } = await start();
+    expect(await statusOf(client, target)).toMatchObject({ status: 'waiting', logs: [] });
+    expect((await startBuild(client, target, [run('true')])).status).toBe(202);
+    expect(await ended(client, target)).toMatchObject({ status: 'ready' });
+    await client.create({ templateID: 'late:v1' });
+  });
+
+  test('one that was under way when the backend was closed has failed, and says so', async () => {
+    const first = await start();
+    const target = await ask(first.client, 'slow');
+    await startBuild(first.client, target, [run('echo begun; sleep 1000')]);
+    await waitFor(async () => (await statusOf(first.client, target)).logs.includes('begun'));
+    await first.backend.close();
+    const { client } = await start();
+    const { status, reason, logs } = await statusOf(client, target);
+    expect([status, reason.step]).toEqual(['error', '1']);
+    expect(logs).toContain('begun');
+  });
+
+  test('one that was under way when the backend was killed has failed too', async () => {
+    const child = fork(path.join(__dirname, 'children/state-backend.js'), [stateDir]);
+    const [{ url, env }] = await once(child, 'message');
+    const killed = new Client({ url, env });
+    const target = await ask(killed, 'slow');
+    await startBuild(killed, target, [run('echo first'), run('echo begun; sleep 1000')]);
+    await waitFor(async () => (await statusOf(killed, target)).logs.includes('begun'));
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    await waitFor(() => !isAlive(child.pid));
+    const { client } = await start();
+    const { status, reason, logs } = await statusOf(client, target);
+    expect([status, reason.message]).toEqual(['error', expect.stringMatching(/backend ended/)]);
+    expect(logs).toContain('first');
+  });
+
+  test('what is told of a template that was deleted goes at the next start', async () => {
+    const first = await start();
+    const target = await ask(first.client, 'gone');
+    await ask(first.client, 'stays');
+    expect((await first.client.control('DELETE', '/templates/gone')).status).toBe(204);
+    await first.backend.close();
+    const { client } = await start();
+    expect((await client.control('GET', `${target}/status`)).status).toBe(404);
+    expect(fs.readdirSync(path.join(stateDir, 'kept/builds'))).toHaveLength(1);
+  });
+});
+
 test('a second backend on the same directory is refused, by the first one’s pid', async () => {
   await start();
   await expect(startLocalBackend({ isolation: ISOLATION, stateDir })).rejects.toMatchObject({

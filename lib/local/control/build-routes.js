@@ -40,7 +40,7 @@ class BuildRoutes {
     this.#context = context;
   }
 
-  request({ body }) {
+  async request({ body }) {
     const request = parseJsonBody(body);
     const wanted = request.name ?? request.alias;
     if (typeof wanted !== 'string') throw new HttpError(400, 'validation error: name is missing');
@@ -50,7 +50,9 @@ class BuildRoutes {
     }
     const tags = [...new Set([...(tag === null ? [] : [tag]), ...parseTags(request.tags ?? [])])];
     const resources = parseResources(request);
-    const { entry, build } = this.#context.builds.request({ alias: name, tags, ...resources });
+    const { entry, build } = await this.#context.builds.request({
+      ...{ alias: name, tags, ...resources },
+    });
     return json(202, {
       ...{ templateID: entry.templateId, buildID: build.buildId, public: entry.public },
       ...{ names: entry.names, tags, aliases: [entry.alias] },
