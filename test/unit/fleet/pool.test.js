@@ -7,7 +7,7 @@ const { createSpec } = require('../../../lib/fleet/create-spec');
 const { Member } = require('../../../lib/fleet/member');
 const { Pool } = require('../../../lib/fleet/pool');
 
-let time = 0;
+const time = 0;
 const clock = createClock({ now: () => time, steady: () => time });
 const made = (id, given) =>
   new Member({ sandboxId: id }, createSpec({ name: id, ...given }), clock, 0);
