@@ -147,6 +147,21 @@ export function fileStore(folder: string, options?: { clock?: StoreClock }): Sto
  */
 export function sqliteStore(file: string): Store;
 
+/** As much of a pool of the package pg as is used. */
+export interface PostgresPool {
+  connect(): Promise<any>;
+}
+
+/**
+ * In a PostgreSQL database, for managers on several hosts; needs the package pg (8.11 or later). A pool
+ * stays its maker's to end. `schema` (default `e2b_swarm`) is made when it is not there. An answer that
+ * was lost is found out; where it cannot be, the error's `outcome` is `unknown`.
+ */
+export function postgresStore(
+  urlOrPool: string | PostgresPool,
+  options?: { schema?: string },
+): Store;
+
 export interface StoreContractKit {
   /** New, empty and not yet open. */
   store: Store;

@@ -5,7 +5,8 @@
 
 const { fileStore } = require('./file');
 const { memoryStore } = require('./memory');
+const { postgresStore } = require('./postgres');
 const { sqliteStore } = require('./sqlite');
 const { storeContract } = require('./compliance/index');
 
-module.exports = { fileStore, memoryStore, sqliteStore, storeContract };
+module.exports = { fileStore, memoryStore, postgresStore, sqliteStore, storeContract };
