@@ -12,15 +12,51 @@
 const { BudgetError, ConflictError } = require('../errors');
 
 const NANO = 1e9;
-const MAX_HELD = 2048;
+// A store's note has 64 KiB; an entry has some 80 bytes, and 150 at the very most.
+const MAX_HELD = 400;
 const MAX_DAYS = 35;
 const MAX_PARTS = 3;
+
+const DAY_MS = 86_400_000;
 
 const emptyNote = () => ({ v: 1, spent: 0, told: 0, days: {}, held: {} });
 
 /** Up, so that a reservation is never smaller than what it stands for. */
 const toNano = (dollars) => Math.ceil(dollars * NANO - 1e-3);
 const toDollars = (nano) => nano / NANO;
+
+/** The note as it is stored: the same, shorter. */
+function pack({ v, spent, told, days, held }) {
+  const number = (day) => Date.parse(day) / DAY_MS;
+  const packed = (entries, to) =>
+    Object.fromEntries(entries.map(([key, value]) => [key, to(value)]));
+  return {
+    v,
+    spent,
+    told,
+    days: packed(Object.entries(days), (day) => [day.spent, day.told]),
+    held: packed(Object.entries(held), ({ atMs, charged, parts }) => [
+      Math.floor(atMs / 1000),
+      charged,
+      ...parts.flatMap(([day, nano]) => [number(day), nano]),
+    ]),
+  };
+}
+
+/** @returns {object|null} the note of what `pack` made; null: this version does not know its form */
+function unpack(packed) {
+  if (packed?.v !== 1) return null;
+  const note = { v: 1, spent: packed.spent, told: packed.told, days: {}, held: {} };
+  for (const [day, [spent, told]] of Object.entries(packed.days)) note.days[day] = { spent, told };
+  for (const [token, [atSeconds, charged, ...flat]] of Object.entries(packed.held)) {
+    const parts = [];
+    for (let i = 0; i < flat.length; i += 2) {
+      parts.push([new Date(flat[i] * DAY_MS).toISOString().slice(0, 10), flat[i + 1]]);
+    }
+    note.held[token] = { atMs: atSeconds * 1000, charged, parts };
+  }
+  return note;
+}
 
 function dayIn(note, day) {
   if (note.days[day] === undefined) {
@@ -164,6 +200,8 @@ module.exports = {
   MAX_HELD,
   MAX_DAYS,
   emptyNote,
+  pack,
+  unpack,
   toNano,
   toDollars,
   dayIn,

@@ -204,8 +204,8 @@ class Budget {
       const before = JSON.stringify(value);
       const answers = batch.map((change) => this.#apply(value, change, limits));
       const crossed = note.crossings(value, limits);
-      if (JSON.stringify(value) !== before && (await this.#write(version, value)) === null)
-        continue;
+      const isChanged = JSON.stringify(value) !== before;
+      if (isChanged && (await this.#write(version, note.pack(value))) === null) continue;
       this.#last = value;
       for (const answer of answers) answer();
       for (const facts of crossed) this.#onCrossing(facts);
@@ -228,12 +228,13 @@ class Budget {
   }
 
   async #load() {
-    const found = (await this.#read()) ?? { value: note.emptyNote(), version: 0 };
-    if (found.value?.v !== 1) {
+    const found = await this.#read();
+    const value = found === null ? note.emptyNote() : note.unpack(found.value);
+    if (value === null) {
       throw new ServerError('the note of the budget has a form that this version does not know');
     }
-    this.#last = found.value;
-    return { value: structuredClone(found.value), version: found.version };
+    this.#last = value;
+    return { value: structuredClone(value), version: found?.version ?? 0 };
   }
 
   #limitsNow() {
@@ -252,8 +253,8 @@ class Budget {
 
 // A key of the note: a row's token, never a word with a meaning for objects.
 function checkToken(token) {
-  if (typeof token === 'string' && /^[A-Za-z0-9][\w.-]{0,127}$/.test(token)) return token;
-  throw invalid(`token must be 1 to 128 letters, digits, '-', '_' or '.', not ${show(token)}`);
+  if (typeof token === 'string' && /^[A-Za-z0-9][\w.-]{0,63}$/.test(token)) return token;
+  throw invalid(`token must be 1 to 64 letters, digits, '-', '_' or '.', not ${show(token)}`);
 }
 
 function amountOf(dollars) {

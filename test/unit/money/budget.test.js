@@ -3,7 +3,8 @@
 // lib/money/budget.js and budget-note.js: reserve, settle, refund, over a note that managers share.
 
 const { Budget, resolveBudget } = require('../../../lib/money/budget');
-const { MAX_DAYS, MAX_HELD } = require('../../../lib/money/budget-note');
+const { MAX_DAYS, MAX_HELD, pack, unpack } = require('../../../lib/money/budget-note');
+const { memoryStore } = require('../../../lib/store');
 const { fakeClock } = require('./fake-clock');
 
 /** A note with compare-and-set, as a store has it; every step takes a turn of the loop. */
@@ -156,7 +157,7 @@ describe('days', () => {
     clock.set('2026-11-22T00:30:00Z');
     await budget.extend('a', 3);
     await budget.settle('a', 4);
-    const { days } = JSON.parse(note.text);
+    const { days } = unpack(JSON.parse(note.text));
     expect(days['2026-11-21'].spent).toBe(2e9);
     expect(days['2026-11-22'].spent).toBe(2e9);
   });
@@ -168,7 +169,7 @@ describe('days', () => {
       clock.advance(86_400_000);
       await budget.extend('a', 1);
     }
-    const { held, days } = JSON.parse(note.text);
+    const { held, days } = unpack(JSON.parse(note.text));
     expect(held.a.parts).toHaveLength(3);
     expect(Object.keys(days)).toHaveLength(MAX_DAYS);
     await budget.settle('a', 60.5);
@@ -271,11 +272,17 @@ describe('several managers', () => {
 
 describe('bounds', () => {
   test(`at most ${MAX_HELD} reservations are held`, async () => {
-    const { budget } = setUp({ daily: 1e6 });
-    const all = Array.from({ length: MAX_HELD }, (_, i) => budget.reserve(`t${i}`, 1));
+    const { budget, note, clock } = setUp({ daily: 1e6 });
+    const name = (i) => `${i}`.padEnd(64, 'x');
+    const all = Array.from({ length: MAX_HELD }, (_, i) => budget.reserve(name(i), 999));
     await Promise.all(all);
+    for (let day = 0; day < 4; day++) {
+      clock.advance(86_400_000);
+      await Promise.all(all.map((_, i) => budget.extend(name(i), 999)));
+    }
+    expect(note.text.length).toBeLessThan(64 * 1024); // what a store takes as a note
     await expect(budget.reserve('more', 1)).rejects.toThrow(/is the most/);
-    await budget.settle('t0', 1);
+    await budget.settle(name(0), 1);
     await budget.reserve('more', 1);
   });
 
@@ -286,8 +293,54 @@ describe('bounds', () => {
     expect(note.text).toBe('{"v":2}');
   });
 
-  test.each(['', '__proto__', 'a b', 'x'.repeat(129), 7])('token %j is refused', async (token) => {
+  test.each(['', '__proto__', 'a b', 'x'.repeat(65), 7])('token %j is refused', async (token) => {
     await expect(setUp().budget.reserve(token, 1)).rejects.toThrow(/token must be/);
+  });
+});
+
+test('a note survives being packed', () => {
+  const full = {
+    v: 1,
+    spent: 7,
+    told: 50,
+    days: { '2026-11-21': { spent: 3, told: 80 } },
+    held: {
+      a: {
+        atMs: 5000,
+        charged: 2,
+        parts: [
+          ['2026-11-21', 1],
+          ['2026-11-22', 9],
+        ],
+      },
+    },
+  };
+  expect(unpack(JSON.parse(JSON.stringify(pack(full))))).toEqual(full);
+});
+
+describe('over a store', () => {
+  test('several managers share its note; a copy of the store has it too', async () => {
+    const store = memoryStore();
+    await store.open();
+    const over = (where) => ({
+      clock: fakeClock(),
+      read: () => where.note('fleet', 'budget'),
+      write: (version, value) => where.putNote('fleet', 'budget', version, value),
+    });
+    const limits = resolveBudget({ daily: 1, hardStop: true });
+    const managers = [1, 2, 3].map(() => new Budget(limits, over(store)));
+    const asked = managers.flatMap((each, m) =>
+      Array.from({ length: 10 }, (_, i) => each.reserve(`m${m}-${i}`, 0.1)),
+    );
+    const results = await Promise.allSettled(asked);
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(10);
+    const copy = memoryStore();
+    await copy.open();
+    await copy.restore(await store.backup());
+    const next = new Budget(limits, over(copy));
+    await expect(next.reserve('more', 0.1)).rejects.toMatchObject({ code: 'BUDGET' });
+    await Promise.all((await next.reservations()).map(({ token }) => next.settle(token, 0)));
+    expect((await next.state()).day).toMatchObject({ spent: 0, reserved: 0 });
   });
 });
 
