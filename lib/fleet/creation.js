@@ -226,7 +226,7 @@ class Creation {
     this.#core.changed();
   }
 
-  #find(token) {
+  async #find(token) {
     const { native } = this.#core;
     const options = this.#core.options({
       ...this.#patient(),
@@ -235,7 +235,9 @@ class Creation {
       signal: undefined,
     });
     const look = () => native.listE2bSandboxes('all', options);
-    return this.#core.retry('find_sandbox', null, look, { signal: null });
+    const found = await this.#core.retry('find_sandbox', null, look, { signal: null });
+    // What is found is adopted or ended: only what is ours beyond doubt.
+    return found.filter(({ metadata }) => metadata?.['e2b-swarm.token'] === token);
   }
 
   // One that cannot be ended now is in the list of the next reconcile.

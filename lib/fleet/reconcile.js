@@ -160,6 +160,7 @@ class Reconciler {
     const done = tried.filter((one) => one === true).length;
     const failed = tried.filter((one) => one === false).length;
     const after = await ledger.rows();
+    this.#note(after);
     await ledger.bury(after);
     const unproven = ({ state }) => state === 'ended' || state === 'watched' || state === 'ending';
     const left = after.filter(unproven).length + failed + actions.length - tried.length;
@@ -208,9 +209,12 @@ class Reconciler {
     });
     const look = () => core.native.listE2bSandboxes('all', options);
     const found = await core.retry('list_sandboxes', null, look, { signal: null });
+    // A far end that filters otherwise than it was asked to must not make us end what is not ours.
+    const { owner, prefix } = core.ledger;
     const sandboxes = found
-      .map(({ sandboxId, metadata }) => ({ sandboxId, token: metadata?.['e2b-swarm.token'] ?? '' }))
-      .filter(({ token }) => token.startsWith(core.ledger.prefix));
+      .filter(({ metadata }) => metadata?.['e2b-swarm.owner'] === owner)
+      .map(({ sandboxId, metadata }) => ({ sandboxId, token: metadata['e2b-swarm.token'] ?? '' }))
+      .filter(({ token }) => token.startsWith(prefix));
     return { sandboxes, complete: found.length < ITEMS_MAX, askedAt };
   }
 
