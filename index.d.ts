@@ -714,12 +714,15 @@ export interface FileWatcher {
   [Symbol.asyncDispose](): Promise<void>;
 }
 
-/** Watches a folder; resolves as soon as it is watched. */
+/**
+ * Watches a folder; resolves as soon as it is watched. One on a network mount is refused with
+ * `BAD_REQUEST`, unless `networkMounts`: what others do there is not seen.
+ */
 export function watchE2bFiles(
   sandboxId: string,
   path: string,
   onEvent: (event: FileEvent) => unknown,
-  options?: FileOptions & { recursive?: boolean; entries?: boolean },
+  options?: FileOptions & { recursive?: boolean; entries?: boolean; networkMounts?: boolean },
 ): Promise<FileWatcher>;
 
 // ---- code --------------------------------------------------------------------------------------

@@ -127,11 +127,10 @@ enum wire_channel {
 
 #define WIRE_SPAWN_STDIN 1u /* a pipe that the backend writes to; else /dev/null */
 #define WIRE_SPAWN_PTY 2u   /* a terminal of cols x rows on all three; channel WIRE_PTY */
-#define WIRE_SPAWN_INNER 4u /* of the backend's own: not counted as a process of the user's */
 /* The first WIRE_WRAPPER_ARGS arguments are a shell that executes the others, whose words and whose
  * exit status are asked for when that fails. It is left out when it does not: then the variable
  * PWD, if there is one, is set as by a shell. */
-#define WIRE_SPAWN_WRAPPED 8u
+#define WIRE_SPAWN_WRAPPED 4u
 #define WIRE_WRAPPER_ARGS 4u
 
 #define WIRE_WATCH_RECURSIVE 1u

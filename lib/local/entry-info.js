@@ -9,6 +9,7 @@ const TYPE_TEXT = {
   [FILE_TYPE.DIRECTORY]: 'FILE_TYPE_DIRECTORY',
 };
 const FORMAT = 0o170000;
+const LINK_PERMISSIONS = 'Lrwxrwxrwx'; // the link's own, on every Linux; `mode` is its target's
 
 /** Go's letters for what is not a regular file, by st_mode's format. */
 const FORMAT_LETTERS = {
@@ -32,7 +33,7 @@ function entryInfo({ path: inside, type, size, mode, owner, group, mtimeNs, link
     path: inside,
     size: String(size),
     mode: mode & 0o777,
-    permissions: (isLink ? 'L' : goPrefix(mode)) + rwx(mode),
+    permissions: isLink ? LINK_PERMISSIONS : goPrefix(mode) + rwx(mode),
     owner,
     group,
     modifiedTime: timestamp(mtimeNs),

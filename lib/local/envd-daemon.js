@@ -48,7 +48,7 @@ async function startEnvd(init, { environment, token, envVars, user, workdir, onD
   const started = await init.spawn({
     args: [PLACE, '-isnotfc', '-no-cgroups', '-port', String(ENVD_PORT)],
     env: { PATH: SANDBOX_PATH, HOME: '/root', USER: 'root', LOGNAME: 'root', ...environment },
-    ...{ cwd: '/', user: 'root', inner: true },
+    ...{ cwd: '/', user: 'root' },
   });
   const ended = new AbortController();
   const death = lastWords(started, token);

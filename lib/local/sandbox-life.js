@@ -178,6 +178,9 @@ class SandboxLife {
    * @throws {HttpError} 400 where that cannot be, 409 while processes run that have the other
    */
   async setInternet(allowed) {
+    if (allowed && this.#sandbox.needsOwnNetwork) {
+      throw new HttpError(400, "sandboxes with an envd of the user's own have no internet");
+    }
     await this.#sandbox.init.isolate(allowed).catch((error) => {
       if (error.code === 'EBUSY') {
         const what = allowed ? 'have no internet' : 'have the internet';

@@ -97,6 +97,11 @@ class Sandbox {
     return path.join(fs.existsSync(top) ? top : this.upper, 'home/user');
   }
 
+  /** @returns {boolean} whether a network that is not its own would be open to everybody's calls */
+  get needsOwnNetwork() {
+    return this.#hasForeignEnvd;
+  }
+
   /** @returns {boolean} whether it has a pid 1 that can be called */
   get alive() {
     return this.#init !== null;
@@ -195,7 +200,7 @@ class Sandbox {
   async #startKernel({ args: [cmd, ...args], cwd, stdin }) {
     const message = { process: { cmd, args, cwd }, stdin };
     const { spec } = await parseStart(message, this.users.defaultUser, this);
-    return this.init.spawn({ ...spec, inner: true });
+    return this.init.spawn(spec);
   }
 
   /**

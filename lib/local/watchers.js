@@ -127,8 +127,12 @@ class Watchers {
     throw new RpcError('not_found', `watcher with id ${id} not found`);
   }
 
-  async #watch(path, { recursive, includeEntry }, user, onEvent) {
-    const options = { recursive: recursive === true, entries: includeEntry === true };
+  async #watch(path, { recursive, includeEntry, allowNetworkMounts }, user, onEvent) {
+    const options = {
+      recursive: recursive === true,
+      entries: includeEntry === true,
+      networkMounts: allowNetworkMounts === true,
+    };
     try {
       return await this.#sandbox.init.watch(user, path, options, onEvent);
     } catch (error) {

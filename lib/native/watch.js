@@ -11,7 +11,7 @@ const { attempt, checkPath, checkSandboxId, DAEMON_PORT } = require('./direct');
 const errors = require('../errors');
 const { fileInfo } = require('./shapes');
 
-const WATCH_KEYS = ['recursive', 'entries', 'user', ...CONNECTION_KEYS];
+const WATCH_KEYS = ['recursive', 'entries', 'networkMounts', 'user', ...CONNECTION_KEYS];
 const DEFAULT_TIMEOUT_MS = 60_000;
 const TYPES = {
   EVENT_TYPE_CREATE: 'create',
@@ -59,7 +59,9 @@ class FileWatcher {
  *   entry: object|null }) => unknown} onEvent `name` is relative to the folder; a promise that it
  *   returns holds the next one back
  * @param {object} [options] recursive (default false), entries (default false: with what is there
- *   after a create, write or chmod, as an item of listE2bFiles), user, and the connection
+ *   after a create, write or chmod, as an item of listE2bFiles), networkMounts (default false: a
+ *   folder on one is refused with BAD_REQUEST, since what others do there is not seen), user, and the
+ *   connection
  * @returns {Promise<FileWatcher>} as soon as the folder is watched
  */
 function watchE2bFiles(sandboxId, path, onEvent, options) {
@@ -72,6 +74,7 @@ function watchE2bFiles(sandboxId, path, onEvent, options) {
     const message = { path: checkPath(path) };
     if (flagOf(given.recursive, 'recursive')) message.recursive = true;
     if (flagOf(given.entries, 'entries')) message.includeEntry = true;
+    if (flagOf(given.networkMounts, 'networkMounts')) message.allowNetworkMounts = true;
     const timeoutMs = requestTimeoutOf(given) ?? DEFAULT_TIMEOUT_MS;
     const pingSeconds = Math.max(1, Math.floor(timeoutMs / 2_000));
     const call = new Call(given, watchE2bFiles, sandboxId, () => undefined);

@@ -102,17 +102,15 @@ class SandboxInit {
    * @param {string} spec.user
    * @param {boolean} [spec.stdin]  false: /dev/null
    * @param {{ cols: number, rows: number }|null} [spec.pty]  a terminal in place of pipes
-   * @param {boolean} [spec.inner]  of the backend's own
    * @param {boolean} [spec.wrapped]  the first four of `args` are a shell that executes the others:
    *   without it where that comes to the same; a PWD in `env` is then set
    * @returns {Promise<InitProcess>} running
    */
   async spawn({ args, env, cwd, user, ...options }) {
-    const { stdin = false, pty = null, inner = false, wrapped = false } = options;
+    const { stdin = false, pty = null, wrapped = false } = options;
     const flags =
       (stdin ? SPAWN_FLAG.STDIN : 0) |
       (pty ? SPAWN_FLAG.PTY : 0) |
-      (inner ? SPAWN_FLAG.INNER : 0) |
       (wrapped ? SPAWN_FLAG.WRAPPED : 0);
     const variables = Object.entries(env).map(([name, value]) => `${name}=${value}`);
     const fill = (frame) => {
@@ -193,13 +191,17 @@ class SandboxInit {
   }
 
   /**
-   * @param {{ recursive: boolean, entries: boolean }} options
+   * @param {{ recursive: boolean, entries: boolean, networkMounts: boolean }} options  the last: also
+   *   where changes from elsewhere are not seen; else EREMOTE
    * @param {(event: { name: string, type: number, entry: InitEntry|null }) => void} onEvent
    * @returns {Promise<{ close: () => void, closed: Promise<Error|null> }>} watching; `closed`
    *   resolves when the directory is gone
    */
-  async watch(user, path, { recursive, entries }, onEvent) {
-    const flags = (recursive ? WATCH_FLAG.RECURSIVE : 0) | (entries ? WATCH_FLAG.ENTRIES : 0);
+  async watch(user, path, { recursive, entries, networkMounts }, onEvent) {
+    const flags =
+      (recursive ? WATCH_FLAG.RECURSIVE : 0) |
+      (entries ? WATCH_FLAG.ENTRIES : 0) |
+      (networkMounts ? WATCH_FLAG.NETWORK : 0);
     const fill = (frame) => frame.text(user).text(path).u32(flags);
     const stream = this.#channel.open(TYPE.WATCH, fill, (type, channel, reader) => {
       const [name, kind, hasEntry] = [reader.text(), reader.u32(), reader.u32()];

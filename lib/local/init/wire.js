@@ -25,7 +25,7 @@ const TYPE = Object.freeze({
 });
 
 const CHANNEL = Object.freeze({ BYTES: 0, STDIN: 0, STDOUT: 1, STDERR: 2, PTY: 3 });
-const SPAWN_FLAG = Object.freeze({ STDIN: 1, PTY: 2, INNER: 4, WRAPPED: 8 });
+const SPAWN_FLAG = Object.freeze({ STDIN: 1, PTY: 2, WRAPPED: 4 });
 const WATCH_FLAG = Object.freeze({ RECURSIVE: 1, ENTRIES: 2, NETWORK: 4 });
 const FILE_TYPE = Object.freeze({ FILE: 1, DIRECTORY: 2, OTHER: 3, BROKEN: 4 });
 const EVENT_TYPE = Object.freeze({ CREATED: 1, WRITTEN: 2, REMOVED: 3, RENAMED: 4, CHMODDED: 5 });

@@ -158,8 +158,9 @@ function officialClient(sdk, { name, options }) {
       return entryOf(await sandbox.files.rename(from, to));
     },
     remove: ({ sandbox }, path) => sandbox.files.remove(path),
-    async watch({ sandbox }, path, onEvent, { recursive, entries } = {}) {
-      const given = { recursive, includeEntry: entries, timeoutMs: 0 };
+    async watch({ sandbox }, path, onEvent, { recursive, entries, networkMounts } = {}) {
+      const wanted = { recursive, includeEntry: entries, allowNetworkMounts: networkMounts };
+      const given = { ...wanted, timeoutMs: 0 };
       return sandbox.files.watchDir(path, onEvent, given);
     },
     signedUrl: ({ sandbox }, path, { operation, user, expiresInS }) =>

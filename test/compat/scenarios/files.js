@@ -161,10 +161,13 @@ module.exports = [
     async run(client, t) {
       const box = await t.box();
       await client.run(box, 'mkdir d; ln -s d link');
-      const { type, target, name } = await client.stat(box, 'link');
-      return { type, target, name };
+      const { type, target, name, permissions } = await client.stat(box, 'link');
+      return { type, target, name, permissions };
     },
-    expected: { type: 'directory', target: '/home/user/d', name: 'link' },
+    expected: {
+      ...{ type: 'directory', target: '/home/user/d', name: 'link' },
+      permissions: 'Lrwxrwxrwx',
+    },
   },
   {
     op: 'files.stat',

@@ -59,6 +59,23 @@ module.exports = [
     expected: { path: '/home/user/w/a', type: 'file' },
   },
   {
+    op: 'files.watch.network-mounts',
+    name: 'allows a folder to lie on a network, which is nothing to one that does not',
+    needs: ['files.watch.entries'],
+    async run(client, t) {
+      const box = await t.box();
+      await client.makeDir(box, 'w');
+      const events = [];
+      const onEvent = (event) => events.push(event);
+      const watcher = await client.watch(box, 'w', onEvent, { networkMounts: true });
+      await client.write(box, 'w/a', '1');
+      await t.waitFor(() => names(events).includes('create a'));
+      await watcher.stop();
+      return true;
+    },
+    expected: true,
+  },
+  {
     op: 'files.watch',
     name: 'knows only folders that are there',
     async run(client, t) {

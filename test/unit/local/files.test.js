@@ -213,7 +213,7 @@ test('a link shows its target, a broken one has no type', async () => {
   await client.run(sandbox, 'ln -s a.txt link; ln -s nowhere broken');
   const link = await rpc('Stat', { path: 'link' });
   expect(link.json.entry).toMatchObject({
-    ...{ type: 'FILE_TYPE_FILE', permissions: 'Lrw-r--r--', mode: 420 },
+    ...{ type: 'FILE_TYPE_FILE', permissions: 'Lrwxrwxrwx', mode: 420 },
     symlinkTarget: '/home/user/a.txt',
   });
   const broken = await rpc('Stat', { path: 'broken' });
