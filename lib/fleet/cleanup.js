@@ -42,6 +42,8 @@ async function end(core, member) {
   // It may have been taken while others were ended.
   if (!isDue(core, member)) return null;
   try {
+    const leftMs = Math.max(0, member.diesAt - core.clock.steady());
+    core.purse.meter.cleaned(member.id, member.gone ? 0 : leftMs);
     await core.terminate(member, 'cleanup', { onlyIdle: !member.gone });
     return { member, terminated: true };
   } catch (error) {

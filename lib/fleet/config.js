@@ -8,6 +8,9 @@ const { inspect } = require('node:util');
 const { createClock } = require('../clock');
 const { InvalidArgumentError } = require('../errors');
 const { memoryStore } = require('../store');
+const { resolveBudget } = require('../money/budget');
+const { resolvePrice } = require('../money/prices');
+const { policyConfig } = require('../policy/config');
 const identity = require('./identity');
 const { checkPool } = require('./pool-config');
 const { checkNumber, checkOptions, checkString, invalid, nearest, show } = require('../options');
@@ -35,6 +38,10 @@ const flag = (value, name) => {
 const anything = (value) => value;
 const text = (value, name) => (value == null ? undefined : checkString(value, name));
 
+const checkPrice = (value) => resolvePrice(value) && value;
+const checkBudget = (value) => (resolveBudget(value), value);
+const checkPolicy = (name, value) => (policyConfig({ [name]: value }), value);
+
 const KEYS = {
   maxPoolSize: { initial: 10, check: count(1, 100) },
   healthCheckInterval: { initial: 30_000, check: count(0, MAX_INTERVAL_MS) },
@@ -48,6 +55,11 @@ const KEYS = {
   shutdownGraceMs: { initial: 5000, check: count(0, MAX_INTERVAL_MS) },
   keepAlive: { initial: false, check: flag },
   health: { initial: HEALTH_DEFAULTS, check: checkHealth },
+  price: { initial: undefined, check: checkPrice, fixed: true },
+  budget: { initial: undefined, check: checkBudget, fixed: true },
+  creationGuard: { initial: undefined, check: anything, fixed: true },
+  retry: { initial: undefined, check: (value) => checkPolicy('retry', value), fixed: true },
+  breaker: { initial: undefined, check: (value) => checkPolicy('breaker', value), fixed: true },
   pool: { initial: checkPool({}, 'pool'), check: checkPool },
   data: { initial: undefined, check: checkData, hidden: true },
 };
@@ -143,7 +155,9 @@ class ManagerConfig {
 
   /** What may be shown, as a plain object. */
   snapshot() {
-    const shown = Object.entries(this.#values).filter(([name]) => !KEYS[name].hidden);
+    const shown = Object.entries(this.#values).filter(
+      ([name, value]) => !KEYS[name].hidden && value !== undefined,
+    );
     return Object.fromEntries(shown);
   }
 
@@ -169,7 +183,8 @@ class ManagerConfig {
   }
 
   #assign(name, value) {
-    const { initial, check } = KEYS[name];
+    const { initial, check, fixed } = KEYS[name];
+    if (fixed) throw invalid(`${name} is for the constructor: it cannot be changed afterwards`);
     this.#values[name] = value === undefined ? initial : check(value, name);
     this.#onChange(name);
   }

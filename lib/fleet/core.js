@@ -9,17 +9,25 @@ const { isNativeError } = require('node:util/types');
 const { decision } = require('../debug');
 const { ClosedError, ConflictError, E2bError, messageOf } = require('../errors');
 const { Limiter } = require('../policy/limiter');
-const { retry } = require('../policy/retry');
+const { Guard, policyConfig } = require('../policy/guard');
 const { Ceiling } = require('./ceiling');
 const { cancelled } = require('./give-up');
 const { Ledger } = require('./ledger');
 const { Member } = require('./member');
 const { Pool } = require('./pool');
+const { Purse } = require('./purse');
 const { failure } = require('./results');
 const { Stats } = require('./stats');
 
 /** A change that a crash may undo: whoever held the sandbox is dead then. */
 const SOON = { durable: false };
+
+/** Breaker, throttle and retry budget are kept by class. */
+const CLASS_OF = {
+  ...{ create_sandbox: 'create', terminate_sandbox: 'terminate', renew: 'renew' },
+  ...{ find_sandbox: 'look', list_sandboxes: 'look', get_status: 'look' },
+  ...{ deploy_agent: 'execute', execute_strategy: 'execute' },
+};
 
 class FleetCore {
   /** Told whenever a sandbox or a place may have become free. */
@@ -49,6 +57,16 @@ class FleetCore {
       identity: config.identity,
     });
     this.stats = new Stats(this.pool);
+    this.guard = new Guard({
+      clock: config.clock,
+      config: policyConfig({ retry: config.get('retry'), breaker: config.get('breaker') }),
+      onEvent: (name, facts) => this.emit(name, facts),
+    });
+    this.purse = new Purse({
+      config,
+      ledger: this.ledger,
+      emit: (...event) => this.emit(...event),
+    });
     this.ceiling = new Ceiling(config.clock);
     this.creations = new Limiter(() => config.get('maxConcurrentCreations'));
     this.#emit = emit;
@@ -110,27 +128,24 @@ class FleetCore {
   }
 
   /**
-   * Calls `operation` again as long as its error says that this is safe.
+   * The one way to call the far end: through the breaker and the throttle, again as long as the error
+   * says that this is safe and the retry budget allows it.
    *
-   * @param {string} type of the operation, for the event
+   * @param {string} type of the operation, for the event; it says which class of calls it is
    * @param {string|null} sandboxId
    * @param {(attempt: number) => Promise} operation
-   * @param {object} [how]
-   * @param {AbortSignal|null} [how.signal] ends a wait between attempts; default: shutdown does
-   * @param {(error: unknown) => boolean} [how.retryIf] default: the error says so
+   * @param {object} [how] signal: ends a wait between attempts (default: shutdown does; null: nothing
+   *   does); and retryIf, judge, look, key of the guard's call
    */
-  retry(type, sandboxId, operation, { signal = this.stopping, retryIf } = {}) {
-    return retry(operation, {
-      attempts: this.config.get('retryAttempts'),
-      baseMs: this.config.get('retryDelay'),
-      clock: this.clock,
-      signal,
-      retryIf,
-      onRetry: ({ attempt, delayMs, error }) => {
-        const facts = { type, sandboxId, attempt, delayMs, code: error.code };
-        decision('retry', facts);
-        this.emit('retry:scheduled', facts);
-      },
+  retry(type, sandboxId, operation, { signal = this.stopping, ...how } = {}) {
+    const call = {
+      ...{ type, class: CLASS_OF[type], sandboxId, signal: signal ?? undefined },
+      ...{ attempts: this.config.get('retryAttempts'), baseMs: this.config.get('retryDelay') },
+      ...how,
+    };
+    return this.guard.call(call, (attempt) => {
+      this.purse.meter.calls(sandboxId);
+      return operation(attempt);
     });
   }
 
@@ -172,8 +187,9 @@ class FleetCore {
   }
 
   /** Enters a sandbox into the fleet: state, statistics, event. */
-  admit(member, place) {
+  admit(member, place, { created = true, createMs } = {}) {
     place.fill(member);
+    this.purse.opened(member, { created, createMs });
     member.onVacant = () => this.track(this.vacate(member));
     this.stats.add('sandboxesCreated');
     this.emit('sandbox:created', member.record());
@@ -205,7 +221,7 @@ class FleetCore {
     const member = new Member({ sandboxId }, made, this.clock, this.clock.steady() - ageMs);
     member.entry = entry;
     entry.member = member;
-    this.admit(member, this.pool.place(entry));
+    this.admit(member, this.pool.place(entry), { created: false });
     return member;
   }
 
@@ -261,11 +277,12 @@ class FleetCore {
 
   /** Another manager has it: it is no business of ours any more, and it lives. */
   lose(member) {
-    if (this.#leave(member, 'fenced')) member.entry.letGo();
+    if (this.#leave(member, 'fenced') !== null) member.entry.letGo();
   }
 
   #leave(member, reason) {
-    if (!this.pool.remove(member)) return false;
+    if (!this.pool.remove(member)) return null;
+    const cost = this.purse.closed(member);
     const { id, lease } = member;
     member.status = 'terminated';
     this.stats.add('sandboxesDestroyed');
@@ -274,7 +291,12 @@ class FleetCore {
       this.emit('lease:lost', { sandboxId: id, owner: lease.owner, token: lease.token, reason });
     this.emit('sandbox:terminated', { sandboxId: id, reason });
     this.changed();
-    return true;
+    return cost;
+  }
+
+  /** What a place has cost in the end; a store that fails now is settled by a later reconcile. */
+  async settle(token, cost) {
+    await this.purse.settle(token, cost).catch((error) => this.fail('settle', error));
   }
 
   /**
@@ -356,7 +378,9 @@ class FleetCore {
       this.fail('terminate_sandbox', error, member.id);
       return false;
     });
-    if (!this.#leave(member, reason)) return null;
+    const cost = this.#leave(member, reason);
+    if (cost === null) return null;
+    await this.settle(entry.token, cost);
     if (!(kept && keepPlace)) entry.letGo();
     this.unproven();
     return kept && keepPlace ? entry : null;

@@ -87,7 +87,7 @@ class Creation {
       core.unproven();
       throw error;
     }
-    core.admit(member, place);
+    core.admit(member, place, { createMs: core.clock.steady() - bornAt });
     if (core.ceiling.places < Infinity) core.ceiling.passed(await this.#taken());
     return member;
   }
@@ -102,8 +102,7 @@ class Creation {
           if (place !== first) await this.#abandon(place, keep);
           throw error;
         }
-        const found = await this.#settle(place.entry, waiting);
-        if (found.sandbox && !waiting.aborted) return { place, ...found };
+        const found = place.entry.seen ?? (await this.#settle(place.entry, waiting));
         await this.#leaveWatched(place, found);
         const unknown = withDetails(error, { outcome: 'unknown' });
         const isLast = attempt >= core.config.get('retryAttempts');
@@ -120,7 +119,14 @@ class Creation {
     const core = this.#core;
     const calling = linkSignals(core.aborting, signal);
     let bornAt;
+    // Found after all: the far end did its work, and its breaker is told so.
+    const look = async () => {
+      entry.bornAt = bornAt;
+      entry.seen = await this.#settle(entry, waiting);
+      return entry.seen.sandbox && !waiting.aborted ? { found: entry.seen.sandbox } : null;
+    };
     try {
+      await core.purse.reserve(entry, spec, waiting);
       const sandbox = await core.retry(
         'create_sandbox',
         null,
@@ -136,12 +142,11 @@ class Creation {
             core.options({ ...this.#wish(spec, entry), signal: calling.signal }),
           );
         },
-        { signal: waiting },
+        { signal: waiting, look, key: spec.template },
       );
       return { sandbox, bornAt };
     } catch (error) {
       if (error?.code === 'CONCURRENCY_LIMIT') core.ceiling.met((await this.#taken()) - 1);
-      if (mayExist(error)) entry.bornAt = bornAt;
       throw error;
     } finally {
       calling.unlink();
@@ -172,7 +177,7 @@ class Creation {
    * What an unanswered request made: the list is read until it shows it, or has shown nothing once
    * the settle window was over. Somebody who gave up is not kept longer than for one look.
    *
-   * @returns {Promise<{ sandbox?: object, bornAt?: number, absent?: boolean }>}
+   * @returns {Promise<{ sandbox?: object, absent?: boolean }>}
    */
   async #settle(entry, waiting) {
     const { clock, config } = this.#core;
@@ -184,7 +189,7 @@ class Creation {
       if (found?.length > 0) {
         const [sandbox, ...others] = found.sort(byAge);
         for (const { sandboxId } of others) await this.#end(sandboxId);
-        return { sandbox, bornAt: entry.bornAt };
+        return { sandbox };
       }
       if (waiting.aborted) return {};
       if (found !== null && lookedAt - lostAt >= settleMs) return { absent: true };
@@ -211,8 +216,10 @@ class Creation {
   // Nothing was made: the place is free again, or kept for the next try.
   async #abandon({ entry, free }, keep) {
     free();
-    if (entry.state !== 'creating' || this.#core.ledger.entry(entry.token) !== entry) return;
+    const core = this.#core;
+    if (entry.state !== 'creating' || core.ledger.entry(entry.token) !== entry) return;
     try {
+      await core.settle(entry.token, 0);
       if (keep) {
         await entry.change({ state: 'ended' });
         keep(entry);
@@ -221,9 +228,9 @@ class Creation {
       }
     } catch (error) {
       entry.letGo();
-      this.#core.fail('create_sandbox', error);
+      core.fail('create_sandbox', error);
     }
-    this.#core.changed();
+    core.changed();
   }
 
   async #find(token) {

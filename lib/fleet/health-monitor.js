@@ -81,8 +81,10 @@ class HealthMonitor {
     };
     // One failed probe may be a hiccup, and what works there would be lost: asked again, always.
     const retryIf = retry ? undefined : (error) => error instanceof Unreachable;
+    // The control plane has answered: a dead daemon is no failure of it.
+    const judge = (error) => (error instanceof Unreachable ? 'success' : undefined);
     try {
-      const live = await core.retry('get_status', member.id, ask, { retryIf });
+      const live = await core.retry('get_status', member.id, ask, { retryIf, judge });
       return { presence: PRESENCE[live.status] ?? 'ok', live, error: null };
     } catch (error) {
       if (error instanceof Unreachable) return { presence: 'unreachable', live: error.live, error };

@@ -115,6 +115,7 @@ class Leases {
   #lease(member, owner) {
     const { maxLeaseMs } = this.#core.config.get('pool');
     const lease = new Lease(this, member, { owner, maxLeaseMs });
+    this.#core.purse.meter.assign(member.id, { owner, leased: true });
     this.#core.emit('lease:acquired', {
       ...{ sandboxId: member.id, owner, token: lease.token, expiresAt: lease.expiresAt },
     });
@@ -242,6 +243,7 @@ class Leases {
     const how = (options) => core.options(options);
     const running = member.during(() =>
       this.#watch.over(member, async () => {
+        core.purse.meter.calls(member.id);
         const result = await work(core.native, how);
         member.seen();
         return result;
@@ -261,10 +263,12 @@ class Leases {
     }
   }
 
-  prolong(member, lease) {
+  async prolong(member, lease) {
     const core = this.#core;
     const seconds = member.spec.timeout;
-    return core.retry('renew', member.id, async () => {
+    const goneMs = member.lifeMs - (member.diesAt - core.clock.steady());
+    await core.purse.extend(member, Math.min(goneMs, member.lifeMs));
+    await core.retry('renew', member.id, async () => {
       // Between two attempts it may have been released: nobody may prolong an idle one's life.
       await lease.check();
       return core.native.setE2bSandboxTimeout(member.id, seconds, core.options());

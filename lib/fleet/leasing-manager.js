@@ -117,6 +117,11 @@ class LeasingManager extends SafeEmitter {
     return this.shutdown();
   }
 
+  /** @returns {object} CostSnapshot: what was spent, by whom and on what, and how the budget stands */
+  cost() {
+    return this[kParts].core.purse.snapshot();
+  }
+
   /** @returns {object} what the fleet is at this moment, for people and for tests; without secrets */
   inspect() {
     const { core, leases, warmer } = this[kParts];

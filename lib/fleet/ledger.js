@@ -248,6 +248,17 @@ class Ledger {
     return this.#store.get(token);
   }
 
+  /** A small document that all managers of the fleet share. @returns {{ value, version }|null} */
+  async note(key) {
+    await this.open();
+    return this.#store.note(this.owner, key);
+  }
+
+  /** @returns {Promise<number|null>} null: somebody else was faster */
+  putNote(key, version, value) {
+    return this.#store.putNote(this.owner, key, version, value);
+  }
+
   remove(row) {
     return this.#store.remove(row.token, row.version);
   }

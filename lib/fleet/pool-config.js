@@ -3,6 +3,7 @@
 // `config.pool`: how long things may take, last and wait in the pool. Defaults and checks; decides
 // nothing.
 
+const { resolveSchedule } = require('../money/schedule');
 const { checkNumber, checkOptions, invalid, show } = require('../options');
 
 const MAX_MS = 2 ** 31 - 1;
@@ -33,6 +34,7 @@ const NUMBERS = {
   minRemaining: [0.25, { min: 0, max: 0.99 }],
 };
 
+/** Beside the numbers: a spec, a schedule of MARKET_HOURS' form, a hook. */
 const OTHERS = ['warmSpec', 'schedule', 'reset'];
 
 /**
@@ -51,7 +53,7 @@ function checkPool(given, name) {
   if (reset !== null && typeof reset !== 'function') {
     throw invalid(`${name}.reset must be a function, not ${show(reset)}`);
   }
-  const pool = { warmSpec, schedule, reset };
+  const pool = { warmSpec, schedule: schedule && resolveSchedule(schedule), reset };
   for (const [key, [initial, range]] of Object.entries(NUMBERS)) {
     const value = numbers[key] ?? initial;
     pool[key] = checkNumber(value, `${name}.${key}`, range);

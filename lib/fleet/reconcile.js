@@ -159,6 +159,7 @@ class Reconciler {
     });
     const done = tried.filter((one) => one === true).length;
     const failed = tried.filter((one) => one === false).length;
+    await core.purse.sweep(() => ledger.rows());
     const after = await ledger.rows();
     this.#note(after);
     await ledger.bury(after);
@@ -276,6 +277,7 @@ class Reconciler {
     try {
       const { alreadyGone } = await core.end(sandboxId, this.#patient());
       const data = { ...entry.row.data, foundGone: alreadyGone === true };
+      await core.settle(entry.token, core.purse.costOfRow(entry.row));
       await entry.change({ state: 'ended', place: 0, data });
     } finally {
       entry.letGo();
@@ -291,8 +293,10 @@ class Reconciler {
   }
 
   async _forget({ row }) {
-    const removed = await this.#core.ledger.remove(row);
-    if (removed) this.#core.changed();
+    const core = this.#core;
+    if (row.state === 'watched') await core.settle(row.token, 0);
+    const removed = await core.ledger.remove(row);
+    if (removed) core.changed();
     return removed;
   }
 

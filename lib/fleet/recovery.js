@@ -4,6 +4,7 @@
 // starts the agents again that were still running. One at a time for each sandbox. What could not be
 // replaced keeps its place and is tried again at the next health rounds, a bounded number of times.
 
+const { sleep } = require('../clock');
 const { decision } = require('../debug');
 const { ConflictError } = require('../errors');
 const { withDetails } = require('./results');
@@ -54,6 +55,8 @@ class Recovery {
     try {
       const facts = core.pool.reclaim(id) ?? (await this.#retire(core.pool.get(id)));
       this.#underway.set(id, facts);
+      if (facts.waitMs > 0) await sleep(core.clock, facts.waitMs, core.stopping);
+      facts.waitMs = 0;
       const member = await this.#replace(id, facts);
       await this.#redeploy(member, facts);
       core.emit('recovery:success', { oldId: id, newId: member.id });
@@ -86,7 +89,9 @@ class Recovery {
       const { spec, taken, lastUsed, lastUsedAt } = member;
       // Only now: an agent may have come to run, or to its end, while the old one was ended.
       const agents = [...member.agents.values()].map(({ request }) => request);
-      return { spec, agents, taken, lastUsed, lastUsedAt, rounds: 0, kept };
+      // What dies as soon as it is made is not made again without end.
+      const waitMs = this.#core.purse.guard.died(spec.fingerprint, member.uptimeMs);
+      return { spec, agents, taken, lastUsed, lastUsedAt, rounds: 0, kept, waitMs };
     }
     const message = `sandbox '${member.id}' was ended by somebody else while it was replaced`;
     throw new ConflictError(message, { sandboxId: member.id });

@@ -4,6 +4,7 @@
 // from `pool.warmSpec`, a few at a time. A creation that fails is not tried again at once: the pool
 // that cannot be filled must not become a storm. Shrinking is the cleanup's business.
 
+const { targetAt } = require('../money/schedule');
 const { backoffMs } = require('../policy/backoff');
 
 const BASE_MS = 1_000;
@@ -13,7 +14,6 @@ class Warmer {
   #core;
   #creation;
   #specOf;
-  #targetAt;
   #coming = 0;
   #failures = 0;
   #notBefore = -Infinity;
@@ -22,19 +22,17 @@ class Warmer {
    * @param {import('./core').FleetCore} core
    * @param {import('./creation').Creation} creation
    * @param {(config: object|null) => object} specOf
-   * @param {(schedule: object, epochMs: number) => number} targetAt
    */
-  constructor(core, creation, { specOf, targetAt }) {
+  constructor(core, creation, { specOf }) {
     this.#core = core;
     this.#creation = creation;
     this.#specOf = specOf;
-    this.#targetAt = targetAt;
   }
 
   /** How many should be ready now. */
   get target() {
     const { warm, schedule } = this.#core.config.get('pool');
-    return schedule === null ? warm : this.#targetAt(schedule, this.#core.clock.now());
+    return schedule === null ? warm : targetAt(schedule, this.#core.clock.now());
   }
 
   /** Starts what is missing; resolves when that has ended. */

@@ -38,10 +38,15 @@ function fleet({ pool = {}, maximum = 10, members = [] } = {}) {
         });
       }),
   };
-  const targetAt = (schedule, epochMs) => schedule(epochMs);
-  const warmer = new Warmer(core, creation, { specOf, targetAt });
+  const warmer = new Warmer(core, creation, { specOf });
   return { state, core, warmer, members };
 }
+
+/** One by night, two from one o'clock on. */
+const HOURS = {
+  base: 1,
+  windows: [{ days: ['thu'], from: '01:00', to: '24:00', size: 2 }],
+};
 
 /** Until whatever does not wait has been done. */
 const turn = () => new Promise(setImmediate);
@@ -89,9 +94,9 @@ test('at most burst are under way, however often it is asked', async () => {
 });
 
 test('the target follows the schedule by the time of day', async () => {
-  const one = fleet({ pool: { warm: 9, schedule: (ms) => (ms < 1_000 ? 1 : 2) } });
+  const one = fleet({ pool: { warm: 9, schedule: HOURS } });
   expect(one.warmer.target).toBe(1);
-  one.state.nowMs = 1_000;
+  one.state.nowMs = 3_600_000;
   await filled(one);
   expect(one.state.made).toBe(2);
 });
