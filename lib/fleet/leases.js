@@ -9,7 +9,7 @@ const { checkNumber, checkOptions, checkString } = require('../options');
 const { cancelled } = require('./give-up');
 const { Lease } = require('./lease');
 
-/** With what others free in other processes nobody wakes us; and a ceiling opens by time. */
+/** With what other managers free nobody wakes us; and a ceiling opens by time. */
 const POLL_SHARED_MS = 250;
 const POLL_MS = 2_000;
 /** Failures of a create after which waiting makes sense: something of ours has to end first. */
@@ -215,8 +215,9 @@ class Leases {
 
   #startPolling() {
     if (this.#poll !== null) return;
-    const { shared } = this.#core.ledger.store;
-    this.#poll = this.clock.setInterval(() => this.#pump(), shared ? POLL_SHARED_MS : POLL_MS);
+    const { sharesStore } = this.#core.config;
+    const pollMs = sharesStore ? POLL_SHARED_MS : POLL_MS;
+    this.#poll = this.clock.setInterval(() => this.#pump(), pollMs);
   }
 
   #stopPolling() {
