@@ -33,25 +33,27 @@ const INTERPRETERS = Object.freeze({
 // behind may still write, so the length is asked once.
 const PROGRAM = `
 word=$1 kept=$2 stop=$3; shift 3
-size() { stat -L -c %s "/proc/self/fd/$1"; }
-least() { if [ "$1" -lt "$2" ]; then echo "$1"; else echo "$2"; fi; }
+show() { # $1 length, of stdin: no more than is kept, and no program that is not needed
+  if [ "$1" -gt "$kept" ]; then head -c "$1" | tail -c "$kept"
+  elif [ "$1" -gt 0 ]; then head -c "$1"; fi
+}
 printf '\\n%s begin\\n' "$word"
 i=0
 while [ $# -gt 0 ]; do
   limit=$1 n=$2; shift 2
-  out=$(mktemp) && err=$(mktemp) || exit 125
-  exec 3>"$out" 4<"$out" 5>"$err" 6<"$err" || exit 125
-  rm -f "$out" "$err"
+  dir=$(mktemp -d) || exit 125
+  exec 3>"$dir/out" 4<"$dir/out" 5>"$dir/err" 6<"$dir/err" || exit 125
+  rm -rf "$dir"
   from=\${EPOCHREALTIME/[.,]/}
   timeout -k 1 "$limit" "\${@:1:n}" </dev/null >&3 2>&5 3>&- 4<&- 5>&- 6<&-
   code=$?
   to=\${EPOCHREALTIME/[.,]/}
   shift "$n"
-  outs=$(size 4) errs=$(size 6)
+  sizes=$(stat -L --printf '%s ' /proc/self/fd/4 /proc/self/fd/6)
+  outs=\${sizes%% *} errs=\${sizes#* }; errs=\${errs% }
   printf '%s %d %d %d %d %d %d %d\\n' "$word" "$i" "$code" "$((to - from))" \\
-    "$(least "$outs" "$kept")" "$outs" "$(least "$errs" "$kept")" "$errs"
-  head -c "$outs" <&4 | tail -c "$kept"
-  head -c "$errs" <&6 | tail -c "$kept"
+    "$((outs < kept ? outs : kept))" "$outs" "$((errs < kept ? errs : kept))" "$errs"
+  show "$outs" <&4; show "$errs" <&6
   i=$((i + 1))
   if [ "$stop" = 1 ] && [ "$code" != 0 ]; then break; fi
 done

@@ -68,6 +68,22 @@ const LOCAL_EXPERIMENTS = [
       },
     ],
   },
+  {
+    ...{ id: 'executions', child: 'executions', clients: ['e2b-swarm'], rounds: 5 },
+    plan: { rung: 'auto', hits: 10_000, calls: 10 },
+    rows: [
+      {
+        ...{ id: 'cache-hit', name: 'execution cache: a hit', unit: 'us, median' },
+        ...{ field: 'hitUs', target: { below: 50 }, remark: 'of some 2 KB of code' },
+      },
+      { id: 'cache-hit-p99', name: 'execution cache: a hit', unit: 'us, p99', field: 'hitP99Us' },
+      ms('five-apart', 'local backend: five commands, each in a call', 'apartMs'),
+      ms('five-together', 'local backend: five commands in one call', 'togetherMs'),
+      ms('kelly', 'computation: Kelly over a grid of odds', 'kellyMs', 'documents: 200'),
+      ms('portfolio', 'computation: portfolio of least variance', 'portfolioMs', 'documents: 300'),
+      ms('momentum', 'computation: 100 steps of momentum', 'momentumMs', 'documents: 500'),
+    ],
+  },
 ];
 
 module.exports = { LOCAL_EXPERIMENTS };
