@@ -63,6 +63,7 @@ class Agents {
     const waiting = linkSignals(core.aborting, signal);
     const starting = () =>
       core.retry('deploy_agent', member.id, () => this.#start(member, request, signals), {
+        backend: member.backend,
         signal: waiting.signal,
       });
     try {
@@ -90,7 +91,7 @@ class Agents {
       symbols,
       strategyParams,
       useGpu,
-      this.#core.options({ ...options, ...how }),
+      this.#core.options({ ...options, ...how }, member.backend),
     );
   }
 
@@ -123,7 +124,7 @@ class Agents {
   async #broke(member, agent, error) {
     if (await this.#diedWithSandbox(member)) return;
     const { native } = this.#core;
-    const options = this.#core.options();
+    const options = this.#core.options({}, member.backend);
     await native.killE2bProcess(member.id, agent.handle.pid, 'SIGKILL', options).catch(() => {});
     this.#leave(member, agent, 'lost', null);
     this.#core.fail('run_agent', error, member.id);

@@ -11,6 +11,7 @@ const { memoryStore } = require('../store');
 const { resolveBudget } = require('../money/budget');
 const { resolvePrice } = require('../money/prices');
 const { policyConfig } = require('../policy/config');
+const { checkBackends } = require('./backends');
 const identity = require('./identity');
 const { checkPool } = require('./pool-config');
 const { checkNumber, checkOptions, checkString, invalid, nearest, show } = require('../options');
@@ -107,7 +108,7 @@ function checkKey(value, name) {
 }
 
 /** What cannot change while the manager lives. */
-const FIXED = ['clock', 'owner', 'store'];
+const FIXED = ['backends', 'clock', 'owner', 'store'];
 const DEFAULT_OWNER = 'e2b-swarm';
 
 function checkStore(store) {
@@ -117,6 +118,7 @@ function checkStore(store) {
 
 class ManagerConfig {
   #values = {};
+  #backends;
   #onChange = null;
 
   /**
@@ -125,8 +127,11 @@ class ManagerConfig {
    */
   constructor(given) {
     const known = [...Object.keys(KEYS), ...FIXED];
-    const { clock, owner, store, ...rest } = checkOptions(given, known, 'SandboxManager');
+    const { backends, clock, owner, store, ...rest } = checkOptions(given, known, 'SandboxManager');
     this.clock = createClock(clock);
+    this.#backends = checkBackends(backends, CONNECTION_KEYS);
+    /** In the order in which they are tried. */
+    this.backends = Object.freeze([...this.#backends.keys()]);
     /** Name of the fleet; it travels with every sandbox. */
     this.owner = owner == null ? DEFAULT_OWNER : checkString(owner, 'owner');
     this.store = store == null ? memoryStore({ clock: this.clock }) : checkStore(store);
@@ -144,13 +149,14 @@ class ManagerConfig {
     return this.#values[name];
   }
 
-  /** The connection options that were given, for a native call. */
-  connection() {
+  /** The connection options that were given, for a native call to a backend. */
+  connection(backend) {
     const given = {};
     for (const name of Object.keys(CONNECTION_KEYS)) {
       if (this.#values[name] !== undefined) given[name] = this.#values[name];
     }
-    return given;
+    // One that is no longer in the list: as the first, which is where it was before there was a list.
+    return Object.assign(given, this.#backends.get(backend));
   }
 
   /** What may be shown, as a plain object. */

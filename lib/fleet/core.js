@@ -117,9 +117,19 @@ class FleetCore {
     return new ClosedError('the manager was shut down');
   }
 
-  /** The options of a native call: the connection, and what this call adds. */
-  options(extra) {
-    return { ...this.config.connection(), signal: this.aborting, ...extra };
+  /**
+   * The options of a native call: the connection, and what this call adds.
+   *
+   * @param {object} [extra]
+   * @param {string} [backend] default: the first
+   */
+  options(extra, backend = this.config.backends[0]) {
+    return { ...this.config.connection(backend), signal: this.aborting, ...extra };
+  }
+
+  /** Where the sandbox of a row is, or was to be. */
+  backendOf({ data }) {
+    return data.backend ?? this.config.backends[0];
   }
 
   /** The deadline of a request that must not take longer than `mostMs`, whatever is configured. */
@@ -140,6 +150,7 @@ class FleetCore {
   retry(type, sandboxId, operation, { signal = this.stopping, ...how } = {}) {
     const call = {
       ...{ type, class: CLASS_OF[type], sandboxId, signal: signal ?? undefined },
+      backend: this.config.backends[0],
       ...{ attempts: this.config.get('retryAttempts'), baseMs: this.config.get('retryDelay') },
       ...how,
     };
@@ -220,6 +231,7 @@ class FleetCore {
     const ageMs = Math.max(0, this.clock.now() - Date.parse(data.createdAt));
     const member = new Member({ sandboxId }, made, this.clock, this.clock.steady() - ageMs);
     member.entry = entry;
+    member.backend = this.backendOf(entry.row);
     entry.member = member;
     this.admit(member, this.pool.place(entry), { created: false });
     return member;
@@ -353,15 +365,15 @@ class FleetCore {
     );
     if (entry.state === 'ended') return;
     if (!marked) throw new ConflictError(`sandbox '${id}' was taken`, { sandboxId: id });
-    const { alreadyGone } = await this.end(id, options);
+    const { alreadyGone } = await this.end(id, member.backend, options);
     entry.foundGone = alreadyGone;
   }
 
   /** Ends a sandbox by its id, whatever it is. */
-  end(sandboxId, options) {
-    const how = this.options({ ...options, signal: undefined });
+  end(sandboxId, backend, options) {
+    const how = this.options({ ...options, signal: undefined }, backend);
     const ask = () => this.native.terminateE2bSandbox(sandboxId, true, how);
-    return this.retry('terminate_sandbox', sandboxId, ask, { signal: null });
+    return this.retry('terminate_sandbox', sandboxId, ask, { signal: null, backend });
   }
 
   /**

@@ -8,6 +8,7 @@
 
 const { sleep } = require('../clock');
 const { decision } = require('../debug');
+const { failoverBackends } = require('../policy/failover');
 const { linkSignals } = require('../policy/signals');
 const { cancelled } = require('./give-up');
 const { Member } = require('./member');
@@ -71,6 +72,7 @@ class Creation {
     const { entry } = place;
     const member = new Member(sandbox, spec, core.clock, bornAt);
     member.entry = entry;
+    member.backend = core.backendOf(entry.row);
     entry.member = member;
     prepare?.(member);
     const createdAt = new Date(core.clock.now()).toISOString();
@@ -83,7 +85,7 @@ class Creation {
       // Nobody knows it but this line: ended now if it can be, else by whoever reads the intent.
       entry.letGo();
       place.free();
-      await core.end(member.id, this.#patient()).catch(() => {});
+      await core.end(member.id, member.backend, this.#patient()).catch(() => {});
       core.unproven();
       throw error;
     }
@@ -127,23 +129,18 @@ class Creation {
     };
     try {
       await core.purse.reserve(entry, spec, waiting);
-      const sandbox = await core.retry(
-        'create_sandbox',
-        null,
-        () => {
+      const sandbox = await this.#placed(entry, waiting, (backend) => {
+        const wish = { ...this.#wish(spec, entry), signal: calling.signal };
+        const options = core.options(wish, backend);
+        const ask = () => {
           bornAt = core.clock.steady();
-          entry.sent = true;
-          return core.native.createE2bSandbox(
-            spec.name,
-            spec.template,
-            spec.timeout,
-            spec.memoryMb ?? undefined,
-            spec.cpuCount ?? undefined,
-            core.options({ ...this.#wish(spec, entry), signal: calling.signal }),
-          );
-        },
-        { signal: waiting, look, key: spec.template },
-      );
+          const { name, template, timeout, memoryMb, cpuCount } = spec;
+          const size = [memoryMb ?? undefined, cpuCount ?? undefined];
+          return core.native.createE2bSandbox(name, template, timeout, ...size, options);
+        };
+        const how = { signal: waiting, look, key: spec.template, backend };
+        return core.retry('create_sandbox', null, ask, how);
+      });
       return { sandbox, bornAt };
     } catch (error) {
       if (error?.code === 'CONCURRENCY_LIMIT') core.ceiling.met((await this.#taken()) - 1);
@@ -151,6 +148,29 @@ class Creation {
     } finally {
       calling.unlink();
     }
+  }
+
+  // In the order of the list: where the first cannot, the next one is asked. The ledger says where,
+  // before anything is sent there.
+  #placed(entry, waiting, ask) {
+    const core = this.#core;
+    const asked = async (backend) => {
+      if (core.backendOf(entry.row) !== backend) {
+        await entry.change({ data: { ...entry.row.data, backend } });
+      }
+      return ask(backend);
+    };
+    const { backends } = core.config;
+    if (backends.length === 1) return asked(backends[0]);
+    return failoverBackends(backends, asked, {
+      ...{ class: 'create', signal: waiting },
+      refusal: (backend) => core.guard.refusal('create', backend),
+      onFailover: ({ from, index, error }) => {
+        const facts = { from, to: backends[index], code: error?.code };
+        decision('failover', facts);
+        core.emit('failover', { type: 'create_sandbox', ...facts });
+      },
+    });
   }
 
   #wish(spec, entry) {
@@ -185,10 +205,10 @@ class Creation {
     const { settleMs } = config.get('pool');
     for (let waitMs = LOOK_AGAIN_MS; ; waitMs *= 2) {
       const lookedAt = clock.steady();
-      const found = await this.#find(entry.token).catch(() => null);
+      const found = await this.#find(entry).catch(() => null);
       if (found?.length > 0) {
         const [sandbox, ...others] = found.sort(byAge);
-        for (const { sandboxId } of others) await this.#end(sandboxId);
+        for (const { sandboxId } of others) await this.#end(sandboxId, entry);
         return { sandbox };
       }
       if (waiting.aborted) return {};
@@ -203,7 +223,7 @@ class Creation {
   // What still arrives under this token is ended by reconcile; one that could have arrived has its
   // place until then.
   async #leaveWatched({ entry, free }, { sandbox }) {
-    const ended = sandbox !== undefined && (await this.#end(sandbox.sandboxId));
+    const ended = sandbox !== undefined && (await this.#end(sandbox.sandboxId, entry));
     const left = ended
       ? { state: 'ended', place: 0, sandboxId: sandbox.sandboxId }
       : { state: 'watched' };
@@ -233,23 +253,25 @@ class Creation {
     core.changed();
   }
 
-  async #find(token) {
+  async #find({ row, token }) {
     const { native } = this.#core;
-    const options = this.#core.options({
+    const backend = this.#core.backendOf(row);
+    const wish = {
       ...this.#patient(),
       metadata: { 'e2b-swarm.token': token },
       limit: SAME_TOKEN_MAX,
       signal: undefined,
-    });
+    };
+    const options = this.#core.options(wish, backend);
     const look = () => native.listE2bSandboxes('all', options);
-    const found = await this.#core.retry('find_sandbox', null, look, { signal: null });
+    const found = await this.#core.retry('find_sandbox', null, look, { signal: null, backend });
     // What is found is adopted or ended: only what is ours beyond doubt.
     return found.filter(({ metadata }) => metadata?.['e2b-swarm.token'] === token);
   }
 
   // One that cannot be ended now is in the list of the next reconcile.
-  #end(sandboxId) {
-    return this.#core.end(sandboxId, this.#patient()).then(
+  #end(sandboxId, { row }) {
+    return this.#core.end(sandboxId, this.#core.backendOf(row), this.#patient()).then(
       () => true,
       () => false,
     );

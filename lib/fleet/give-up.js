@@ -38,7 +38,8 @@ async function unlessGivenUp(core, member, signal, start, wait) {
 async function endStarted(core, member, started) {
   try {
     const handle = await started;
-    await core.native.killE2bProcess(member.id, handle.pid, 'SIGKILL', core.options());
+    const options = core.options({}, member.backend);
+    await core.native.killE2bProcess(member.id, handle.pid, 'SIGKILL', options);
     await handle.done;
   } catch {
     // Never started, ended by itself, or gone with its sandbox.

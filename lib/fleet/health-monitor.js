@@ -73,7 +73,7 @@ class HealthMonitor {
   async #look(member, retry, metrics) {
     const core = this.#core;
     const requestTimeoutMs = core.deadlineMs(LOOK_TIMEOUT_MS);
-    const options = core.options({ metrics, requestTimeoutMs });
+    const options = core.options({ metrics, requestTimeoutMs }, member.backend);
     const ask = async () => {
       const live = await core.native.getE2bSandboxStatus(member.id, options);
       if (live.status === 'error') throw new Unreachable(live);
@@ -84,7 +84,9 @@ class HealthMonitor {
     // The control plane has answered: a dead daemon is no failure of it.
     const judge = (error) => (error instanceof Unreachable ? 'success' : undefined);
     try {
-      const live = await core.retry('get_status', member.id, ask, { retryIf, judge });
+      const live = await core.retry('get_status', member.id, ask, {
+        ...{ retryIf, judge, backend: member.backend },
+      });
       return { presence: PRESENCE[live.status] ?? 'ok', live, error: null };
     } catch (error) {
       if (error instanceof Unreachable) return { presence: 'unreachable', live: error.live, error };

@@ -241,7 +241,7 @@ class Leases {
   /** Does a lease's work in its sandbox. */
   run(member, work) {
     const core = this.#core;
-    const how = (options) => core.options(options);
+    const how = (options) => core.options(options, member.backend);
     const running = member.during(() =>
       this.#watch.over(member, async () => {
         core.purse.meter.calls(member.id);
@@ -269,11 +269,13 @@ class Leases {
     const seconds = member.spec.timeout;
     const goneMs = member.lifeMs - (member.diesAt - core.clock.steady());
     await core.purse.extend(member, Math.min(goneMs, member.lifeMs));
-    await core.retry('renew', member.id, async () => {
+    const { backend } = member;
+    const ask = async () => {
       // Between two attempts it may have been released: nobody may prolong an idle one's life.
       await lease.check();
-      return core.native.setE2bSandboxTimeout(member.id, seconds, core.options());
-    });
+      return core.native.setE2bSandboxTimeout(member.id, seconds, core.options({}, backend));
+    };
+    await core.retry('renew', member.id, ask, { backend });
   }
 
   async giveBack(member, { token, owner }, recycle) {
@@ -297,7 +299,14 @@ class Leases {
       const signal = AbortSignal.timeout(RESET_MS);
       const run = (command, args, options) =>
         core.native.executeE2bProcess(
-          ...[member.id, command, args, undefined, true, core.options({ ...options, signal })],
+          ...[
+            member.id,
+            command,
+            args,
+            undefined,
+            true,
+            core.options({ ...options, signal }, member.backend),
+          ],
         );
       await member.during(() => reset({ sandboxId: member.id, execute: run, signal }));
       member.holder = null;

@@ -14,6 +14,8 @@ class Member {
   holder = null;
   /** Leases that it has seen end. */
   uses = 0;
+  /** Name of the far end where it lives. */
+  backend;
   /** What stands of it in the store. */
   entry = null;
   /** Told when nobody has to do with it any more. */

@@ -126,21 +126,28 @@ class Reconciler {
     const startedAt = clock.steady();
     const before = await ledger.rows();
     this.#note(before);
-    const list = await this.#list();
-    const rows = await ledger.rows();
-    const since = this.#note(rows);
+    const list = await this.#lists();
+    const all = await ledger.rows();
+    const since = this.#note(all);
+    // What lives where the list could not be read is left alone.
+    const rows = all.filter((row) => list.read.has(core.backendOf(row)));
     const isDead = await ledger.deaths();
-    if (!dryRun) await core.dropForeign(rows);
+    if (!dryRun) await core.dropForeign(all);
     const seen = {
       sandboxes: list.sandboxes,
       complete: list.complete,
+      backends: list.backends,
       rows,
       inHand: (row) =>
         row.instance === ledger.instance ? ledger.holds(row) : !isDead(row.instance),
       settled: (row, windowMs) => list.askedAt - since.get(row.token).at >= windowMs,
     };
     const actions = await this.#planned(seen);
-    const result = { listed: list.sandboxes.length, rows: rows.length, complete: list.complete };
+    const result = {
+      listed: list.sandboxes.length,
+      rows: all.length,
+      complete: list.complete && list.whole,
+    };
     if (dryRun) {
       return {
         ...result,
@@ -199,24 +206,46 @@ class Reconciler {
     return next;
   }
 
-  async #list() {
+  // One list of each backend. @throws what the first said, when none could be read
+  async #lists() {
+    const { backends } = this.#core.config;
+    const settled = await Promise.allSettled(backends.map((backend) => this.#list(backend)));
+    const lists = settled.filter(({ value }) => value).map(({ value }) => value);
+    const failures = settled.filter(({ reason }) => reason).map(({ reason }) => reason);
+    if (lists.length === 0) throw failures[0];
+    for (const reason of failures) this.#core.fail('reconcile', reason);
+    const sandboxes = lists.flatMap((list) => list.sandboxes);
+    return {
+      sandboxes,
+      backends: new Map(sandboxes.map(({ sandboxId, backend }) => [sandboxId, backend])),
+      read: new Set(lists.map(({ backend }) => backend)),
+      whole: failures.length === 0,
+      complete: lists.every(({ complete }) => complete),
+      askedAt: Math.min(...lists.map(({ askedAt }) => askedAt)),
+    };
+  }
+
+  async #list(backend) {
     const core = this.#core;
     const askedAt = core.clock.steady();
-    const options = core.options({
+    const wish = {
       metadata: { 'e2b-swarm.owner': core.ledger.owner },
       limit: ITEMS_MAX,
       requestTimeoutMs: core.deadlineMs(REQUEST_TIMEOUT_MS),
       signal: undefined,
-    });
+    };
+    const options = core.options(wish, backend);
     const look = () => core.native.listE2bSandboxes('all', options);
-    const found = await core.retry('list_sandboxes', null, look, { signal: null });
+    const found = await core.retry('list_sandboxes', null, look, { signal: null, backend });
     // A far end that filters otherwise than it was asked to must not make us end what is not ours.
     const { owner, prefix } = core.ledger;
     const sandboxes = found
       .filter(({ metadata }) => metadata?.['e2b-swarm.owner'] === owner)
-      .map(({ sandboxId, metadata }) => ({ sandboxId, token: metadata['e2b-swarm.token'] ?? '' }))
+      .map(({ sandboxId, metadata }) => {
+        return { sandboxId, backend, token: metadata['e2b-swarm.token'] ?? '' };
+      })
       .filter(({ token }) => token.startsWith(prefix));
-    return { sandboxes, complete: found.length < ITEMS_MAX, askedAt };
+    return { backend, sandboxes, complete: found.length < ITEMS_MAX, askedAt };
   }
 
   /** @returns {Promise<boolean|null>} false: failed; null: it was no longer so */
@@ -237,11 +266,11 @@ class Reconciler {
   }
 
   // The row may have come into being, or changed, since it was read: asked for once more.
-  async _kill({ sandboxId, row, reason }, { inHand, settled }) {
+  async _kill({ sandboxId, row, reason }, { backends, inHand, settled }) {
     const core = this.#core;
     const now = row === null ? null : await core.ledger.get(row.token);
     if (killReason(now, sandboxId, inHand) === null) return false;
-    const { alreadyGone } = await core.end(sandboxId, this.#patient());
+    const { alreadyGone } = await core.end(sandboxId, backends.get(sandboxId), this.#patient());
     // A list may show for a moment what has just ended.
     const isLate = reason === LEAK && !settled(row, core.config.get('pool').verifyMs);
     if (reason === LEAK && !(alreadyGone && isLate)) {
@@ -275,7 +304,7 @@ class Reconciler {
     const entry = await core.ledger.takeOver(row, { state: 'ending' });
     if (entry === null) return false;
     try {
-      const { alreadyGone } = await core.end(sandboxId, this.#patient());
+      const { alreadyGone } = await core.end(sandboxId, core.backendOf(row), this.#patient());
       const data = { ...entry.row.data, foundGone: alreadyGone === true };
       await core.settle(entry.token, core.purse.costOfRow(entry.row));
       await entry.change({ state: 'ended', place: 0, data });

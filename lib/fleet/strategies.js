@@ -146,10 +146,12 @@ class Strategies {
    */
   async #run(member, signal, start) {
     const core = this.#core;
-    const how = core.options({ background: true });
+    const how = core.options({ background: true }, member.backend);
     const waiting = linkSignals(core.aborting, signal);
     const starting = () =>
-      core.retry('execute_strategy', member.id, () => start(how), { signal: waiting.signal });
+      core.retry('execute_strategy', member.id, () => start(how), {
+        ...{ signal: waiting.signal, backend: member.backend },
+      });
     try {
       return await unlessGivenUp(core, member, signal, starting, (handle) => {
         handle.firstLine?.catch(() => {});
