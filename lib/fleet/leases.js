@@ -295,8 +295,12 @@ class Leases {
     if (!core.pool.has(member.id) || member.status !== 'running') return false;
     if (this.#handout.isSpent(member)) return false;
     if (reset === null) return true;
+    const deadline = new AbortController();
+    const late = () => deadline.abort(new TimeoutError(`pool.reset took over ${RESET_MS} ms`));
+    const timer = this.clock.setTimeout(late, RESET_MS);
+    timer?.unref?.();
     try {
-      const signal = AbortSignal.timeout(RESET_MS);
+      const { signal } = deadline;
       const run = (command, args, options) =>
         core.native.executeE2bProcess(
           ...[
@@ -308,12 +312,16 @@ class Leases {
             core.options({ ...options, signal }, member.backend),
           ],
         );
-      await member.during(() => reset({ sandboxId: member.id, execute: run, signal }));
+      const done = member.during(() => reset({ sandboxId: member.id, execute: run, signal }));
+      done.catch(() => {}); // it may go on when nobody waits for it any more
+      await core.unless(signal, done);
       member.holder = null;
       return true;
     } catch (error) {
       core.fail('reset_sandbox', error, member.id);
       return false;
+    } finally {
+      this.clock.clearTimeout(timer);
     }
   }
 

@@ -54,7 +54,7 @@ class SandboxManager extends LeasingManager {
     this._startCleanupTask();
     this.#rounds.start('pool');
     // With a store of one's own there may be something that a dead manager left.
-    if (values.sharesStore) setImmediate(() => this.#fleetRound());
+    if (values.sharesStore) core.clock.setTimeout(() => this.#fleetRound(), 0)?.unref?.();
   }
 
   /** The timer of the health rounds; null when stopped. */
