@@ -74,6 +74,7 @@ function profileOf(random) {
   const maxPoolSize = random.whole(2, 8);
   return {
     faults: faultsOf(random.fork('faults')),
+    resets: random.chance(0.4),
     managers: random.pick([1, 2, 2, 3]),
     users: random.whole(2, 5),
     actMs: random.whole(30, 100) * 1000,

@@ -95,6 +95,7 @@ class World {
       owner: OWNER,
       clock: process.clockFunctions,
       ...this.storage?.config(process),
+      pool: { ...this.profile.config.pool, reset: this.#resetHook(random.fork('reset')) },
       [NATIVE]: this.sabotage?.native?.(native, process, this) ?? native,
       [IDENTITY]: process.identity(),
     };
@@ -104,6 +105,16 @@ class World {
     this.sabotage?.manager?.(manager, process);
     startUsers(this, process);
     return process;
+  }
+
+  // Some fleets reuse sandboxes across owners: their hook works, fails, or never ends.
+  #resetHook(random) {
+    if (!this.profile.resets) return null;
+    return async ({ execute }) => {
+      if (random.chance(0.1)) throw new Error('simulated: the reset failed');
+      if (random.chance(0.1)) await new Promise(() => {});
+      await execute('reset');
+    };
   }
 
   #listen(process, manager) {
