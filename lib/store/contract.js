@@ -193,6 +193,11 @@ function checkReplaces(replaces, place) {
   };
 }
 
+/** Whether `before`, as the store has it, may hand its place on to `record`. */
+function handsOn(before, record, version) {
+  return before?.version === version && before.owner === record.owner && before.place === 1;
+}
+
 function checkWanted(wanted) {
   checkOptions(wanted, ['fingerprint', 'holder', 'except'], 'claim');
   const except = wanted?.except ?? [];
@@ -331,6 +336,7 @@ module.exports = {
   rowOf,
   checkMaximum,
   checkReplaces,
+  handsOn,
   checkWanted,
   checkPage,
   instanceRecord,

@@ -47,9 +47,12 @@ CREATE TABLE ${s}.notes (
 -- it began, so the count, which follows the lock, sees the inserts before.
 CREATE FUNCTION ${s}.insert_row(
   r_token text, r_owner text, r_instance text, r_state text, r_place int, r_sandbox_id text,
-  r_fingerprint text, r_holder text, r_data text, r_stamp uuid, maximum bigint
+  r_fingerprint text, r_holder text, r_data text, r_stamp uuid, maximum bigint,
+  old_token text, old_version int
 ) RETURNS text LANGUAGE plpgsql AS $body$
-DECLARE found_stamp uuid;
+DECLARE
+  found_stamp uuid;
+  given_up int := CASE WHEN old_token IS NULL THEN 0 ELSE 1 END;
 BEGIN
   IF maximum IS NOT NULL THEN
     PERFORM pg_advisory_xact_lock(hashtextextended('${s} ' || r_owner, 0));
@@ -58,13 +61,21 @@ BEGIN
   IF found_stamp = r_stamp THEN RETURN 'made'; END IF;
   IF found_stamp IS NOT NULL THEN RETURN 'exists'; END IF;
   IF maximum IS NOT NULL
-    AND (SELECT count(*) FROM ${s}.rows WHERE owner = r_owner AND place = 1) >= maximum
+    AND (SELECT count(*) FROM ${s}.rows WHERE owner = r_owner AND place = 1) - given_up >= maximum
   THEN RETURN 'full'; END IF;
   INSERT INTO ${s}.rows (token, owner, version, instance, state, place, sandbox_id, fingerprint,
     holder, fence, data, stamp)
   VALUES (r_token, r_owner, 1, r_instance, r_state, r_place, r_sandbox_id, r_fingerprint, r_holder, 0,
     r_data, r_stamp) ON CONFLICT (token) DO NOTHING;
-  IF FOUND THEN RETURN 'made'; END IF;
+  IF FOUND AND old_token IS NULL THEN RETURN 'made'; END IF;
+  IF FOUND THEN
+    UPDATE ${s}.rows SET place = 0, version = version + 1, sequence = nextval('${s}.changes'),
+      stamp = gen_random_uuid()
+    WHERE token = old_token AND version = old_version AND owner = r_owner AND place = 1;
+    IF FOUND THEN RETURN 'made'; END IF;
+    DELETE FROM ${s}.rows WHERE token = r_token;
+    RETURN 'full';
+  END IF;
   SELECT stamp INTO found_stamp FROM ${s}.rows WHERE token = r_token;
   IF found_stamp = r_stamp THEN RETURN 'made'; END IF;
   RETURN 'exists';
@@ -78,7 +89,8 @@ function statements(s) {
   return {
     facts: `SELECT id, version FROM ${s}.store`,
     setId: `UPDATE ${s}.store SET id = $1`,
-    insert: `SELECT ${s}.insert_row($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) AS result`,
+    insert: `SELECT ${s}.insert_row($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+      AS result`,
     get: `SELECT ${RECORD} FROM ${s}.rows WHERE token = $1`,
     byStamp: `SELECT ${RECORD} FROM ${s}.rows WHERE stamp = $1`,
     remove: `DELETE FROM ${s}.rows WHERE token = $1 AND version = $2`,

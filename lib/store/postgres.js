@@ -71,12 +71,13 @@ class PostgresDriver {
 
   // ---- writes ---------------------------------------------------------------------------------
 
-  async insert(record, maximum) {
+  async insert(record, maximum, replaces) {
     const { token, owner, instance, state, place, sandboxId, fingerprint, holder, text } = record;
     const { rows } = await this.#query(
       this.#sql.insert,
       ...[token, owner, instance, state, place, sandboxId, fingerprint, holder, text],
       ...[randomUUID(), maximum === Infinity ? null : maximum],
+      ...[replaces?.token ?? null, replaces?.version ?? null],
     );
     if (rows[0].result === 'exists') throw contract.tokenExists(token);
     return rows[0].result === 'full' ? null : record;

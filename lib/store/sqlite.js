@@ -194,11 +194,18 @@ class SqliteDriver {
 
   // ---- the contract ---------------------------------------------------------------------------
 
-  insert(record, maximum) {
+  insert(record, maximum, replaces) {
     return this.#write((db) => {
       if (db.get(record.token) !== null) throw contract.tokenExists(record.token);
-      const hasNoRoom = record.place === 1 && db.count(record.owner) >= maximum;
-      return hasNoRoom ? null : db.insert(record);
+      if (replaces === null) {
+        const hasNoRoom = record.place === 1 && db.count(record.owner) >= maximum;
+        return hasNoRoom ? null : db.insert(record);
+      }
+      const before = db.get(replaces.token);
+      if (!contract.handsOn(before, record, replaces.version)) return null;
+      if (db.count(record.owner) > maximum) return null;
+      db.update(contract.changed(before, { place: 0 }));
+      return db.insert(record);
     });
   }
 

@@ -69,9 +69,8 @@ class Table {
       return record.place === 1 && this.count(record.owner) >= maximum ? null : [record];
     }
     const before = this.get(replaces.token);
-    const handsOn =
-      before?.version === replaces.version && before.owner === record.owner && before.place === 1;
-    if (!handsOn || this.count(record.owner) > maximum) return null;
+    if (!contract.handsOn(before, record, replaces.version)) return null;
+    if (this.count(record.owner) > maximum) return null;
     return [record, contract.changed(before, { place: 0 })];
   }
 
