@@ -5,6 +5,8 @@ export interface LocalBackendLimits {
   maxSandboxes?: number;
   /** Processes in one sandbox that were started through the API. Default 1,000. */
   maxProcesses?: number;
+  /** Requests and upgraded connections to one sandbox at a time; one more is a 429. Default 10,000. */
+  maxConnections?: number;
   /** The longest life of a sandbox. Default 86,400. */
   maxTimeoutSeconds?: number;
 }

@@ -84,7 +84,7 @@ class LocalBackend {
     this.requests = requestLog.records;
     this.#state = state;
     this.#launcher = launcher;
-    const { maxProcesses, maxSandboxes, maxTimeoutSeconds } = limits;
+    const { maxProcesses, maxConnections, maxSandboxes, maxTimeoutSeconds } = limits;
     const onDeath = ({ id }, reason) => void this.#registry.remove(id, reason);
     const host = {
       ...{ rung: isolation.rung, hasWalls: isolation.has.files, launcher, ...ground },
@@ -114,7 +114,7 @@ class LocalBackend {
     };
     this.#server = new Server({
       ...{ ...shared, control, faults: this.faults, requestLog, admin, domain, log },
-      certificate: this.#identity.certificate,
+      ...{ certificate: this.#identity.certificate, maxConnections },
       hasOwnEnvd: options.envd === null,
     });
     this.apiKey = apiKeys[0];

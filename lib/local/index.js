@@ -27,9 +27,10 @@ const { parseOptions } = require('./options');
  * @param {string} [options.adminKey]  of the admin route `/_local/` (header `x-e2b-local-admin`);
  *   default: a random one, `backend.adminKey`
  * @param {string[]} [options.apiKeys]  accepted keys; default: one for development, in `backend.env`
- * @param {{ maxSandboxes?: number, maxProcesses?: number, maxTimeoutSeconds?: number }}
- *   [options.limits]  1,000 sandboxes (one more: 429 without Retry-After), 1,000 processes in each,
- *   86,400 seconds of life
+ * @param {{ maxSandboxes?: number, maxProcesses?: number, maxConnections?: number,
+ *   maxTimeoutSeconds?: number }} [options.limits]  1,000 sandboxes (one more: 429 without
+ *   Retry-After), 1,000 processes in each, 10,000 requests to each at a time (one more: 429), 86,400
+ *   seconds of life
  * @param {string[]|Record<string, { cpuCount?: number, memoryMB?: number, diskSizeMB?: number,
  *   envVars?: Record<string, string>, user?: string, workdir?: string, startCmd?: string,
  *   readyCmd?: string, root?: string }>} [options.templates]  beside `base`, `code-interpreter-v1`,

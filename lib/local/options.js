@@ -25,7 +25,10 @@ const OPTION_KEYS = [
   'envdVersion',
   'log',
 ];
-const LIMIT_DEFAULTS = { maxSandboxes: 1000, maxProcesses: 1000, maxTimeoutSeconds: 86_400 };
+const LIMIT_DEFAULTS = {
+  ...{ maxSandboxes: 1000, maxProcesses: 1000, maxConnections: 10_000 },
+  maxTimeoutSeconds: 86_400,
+};
 const TEMPLATE_KEYS = [
   ...['cpuCount', 'memoryMB', 'diskSizeMB', 'envVars', 'user', 'workdir'],
   ...['startCmd', 'readyCmd', 'root', 'codeInterpreter'],

@@ -74,11 +74,7 @@ async function proxyUpgrade({ sandbox, port, request, socket, head }) {
   const outgoing = forward({
     ...{ request, connection, headers: request.rawHeaders, host: maskedHost(sandbox, port) },
   });
-  sandbox.hold(socket);
-  socket.once('close', () => {
-    sandbox.release(socket);
-    connection.destroy();
-  });
+  socket.once('close', () => connection.destroy());
   outgoing.on('error', () => socket.destroy());
   outgoing.on('response', (incoming) => {
     // Not upgraded: an ordinary answer, after which this connection is of no further use.

@@ -217,6 +217,11 @@ class Sandbox {
   }
 
   /** Ties an exchange to the sandbox: it is cut when the sandbox dies or stands still. */
+  /** @returns {number} under way */
+  get connections() {
+    return this.#exchanges.size;
+  }
+
   hold(exchange) {
     this.#exchanges.add(exchange);
   }

@@ -2,8 +2,9 @@
 // the connections. No knowledge of any operation.
 'use strict';
 
-const { HttpError, errorJson, raw, sandboxNotFound } = require('./answer');
+const { HttpError, errorJson, raw } = require('./answer');
 const { routeAdmin } = require('./admin');
+const { Admission } = require('./admission');
 const { CODE_INTERPRETER_PORT, routeInterpreter } = require('./code-interpreter');
 const { deliver, faultAnswer, reset } = require('./delivery');
 const { routeEnvd } = require('./envd');
@@ -21,6 +22,7 @@ class Server {
   #listener;
   #responses = new Map(); // of exchanges that are under way, with their records
   #parts;
+  #admission;
   #registry;
   #faults;
   #requestLog;
@@ -30,6 +32,7 @@ class Server {
    * @param {object} parts
    * @param {import('./registry').Registry} parts.registry
    * @param {import('./transitions').Transitions} parts.transitions
+   * @param {number} parts.maxConnections  to one sandbox, at a time
    * @param {import('./control-plane').ControlPlane} parts.control
    * @param {import('./metrics').Metrics} parts.metrics
    * @param {import('./faults').Faults} parts.faults
@@ -42,6 +45,7 @@ class Server {
    */
   constructor(parts) {
     this.#parts = parts;
+    this.#admission = new Admission(parts);
     this.#registry = parts.registry;
     this.#faults = parts.faults;
     this.#requestLog = parts.requestLog;
@@ -187,27 +191,13 @@ class Server {
   async #execute(route, call, response) {
     try {
       if (!route.needsSandbox) return await route.handle(call);
-      const sandbox = await this.#awake(route.sandboxId);
-      if (!sandbox) return sandboxNotFound(route.sandboxId);
-      sandbox.hold(response);
-      response.once('close', () => sandbox.release(response));
+      const { sandbox, refused } = await this.#admission.enter(route, call.headers, response);
+      if (refused) return refused;
       return await route.handle({ ...call, sandbox });
     } catch (error) {
       if (error instanceof HttpError) return error.toAnswer();
       throw error;
     }
-  }
-
-  /** @returns {Promise<import('./sandbox').Sandbox|null>} running; traffic wakes those that want it */
-  async #awake(id) {
-    const sandbox = this.#registry.get(id);
-    if (!sandbox || sandbox.crashed) return null;
-    const { transitions } = this.#parts;
-    if (sandbox.state === 'paused' && transitions.wakesByTraffic(sandbox)) {
-      await transitions.wake(sandbox);
-    }
-    const isThere = sandbox.state === 'running' && !sandbox.closed && !sandbox.crashed;
-    return isThere ? sandbox : null;
   }
 
   /** An upgrade is for a port of a sandbox, or for nobody. */
@@ -221,8 +211,8 @@ class Server {
       if (fault && fault.type !== 'slow') return socket.destroy();
       if (route.op !== 'port')
         return answerRaw(socket, errorJson(400, 'nothing to upgrade to here'));
-      const sandbox = await this.#awake(route.sandboxId);
-      if (!sandbox) return answerRaw(socket, sandboxNotFound(route.sandboxId));
+      const { sandbox, refused } = await this.#admission.enter(route, request.headers, socket);
+      if (refused) return answerRaw(socket, refused);
       return await proxyUpgrade({ sandbox, port: route.port, request, socket, head });
     } catch (error) {
       if (error instanceof HttpError) return answerRaw(socket, error.toAnswer());

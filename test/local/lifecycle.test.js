@@ -111,6 +111,52 @@ test('with autoResume traffic wakes it, one resume for all that come', async () 
   expect(Date.parse(endAt) - Date.parse(startedAt)).toBe(300_000);
 });
 
+describe('traffic to a paused sandbox that may not wake it', () => {
+  const autoResume = { enabled: true };
+  const refusal = (id, code, message) => ({ sandboxId: id, message, code });
+  const NOT_YOURS = "This sandbox can't be resumed with the credentials provided.";
+
+  test('a private port wants the token of the traffic', async () => {
+    const network = { allowPublicTraffic: false };
+    const { json } = await client.control('POST', '/v2/sandboxes', {
+      ...{ templateID: 'base', autoPause: true, autoResume, network },
+    });
+    const id = json.sandboxID;
+    await pause(id);
+    const ask = async (headers) => {
+      const routing = { 'e2b-sandbox-id': id, 'e2b-sandbox-port': '1' };
+      return fetch(far.url, { headers: { ...routing, ...headers } });
+    };
+    for (const headers of [{}, { 'e2b-traffic-access-token': 'x' }]) {
+      const answer = await ask(headers);
+      expect([answer.status, await answer.json()]).toEqual([403, refusal(id, 403, NOT_YOURS)]);
+    }
+    expect((await detail(id)).state).toBe('paused');
+    const right = await ask({ 'e2b-traffic-access-token': json.trafficAccessToken });
+    expect([right.status, (await detail(id)).state]).toEqual([502, 'running']);
+  });
+
+  test('its envd wants its own token', async () => {
+    const sandbox = await client.create({ autoPause: true, autoResume });
+    await pause(sandbox.id);
+    const other = { ...sandbox, token: 'a1'.repeat(32) };
+    const answer = await client.envd(other, 'GET', '/health');
+    expect([answer.status, answer.json]).toEqual([403, refusal(sandbox.id, 403, NOT_YOURS)]);
+    expect((await detail(sandbox.id)).state).toBe('paused');
+  });
+
+  test('the limit of sandboxes holds for it too, in the form of the proxy', async () => {
+    const sandbox = await client.create({ autoPause: true, autoResume });
+    await pause(sandbox.id);
+    await Promise.all(Array.from({ length: 6 }, () => client.create()));
+    const answer = await client.envd(sandbox, 'GET', '/health');
+    expect([answer.status, answer.json]).toEqual([
+      ...[429, refusal(sandbox.id, 429, expect.stringContaining('maximum number'))],
+    ]);
+    expect(answer.headers).not.toHaveProperty('retry-after');
+  });
+});
+
 test('traffic does not wake what was paused without memory', async () => {
   const sandbox = await client.create({ autoPause: true, autoResume: { enabled: true } });
   await pause(sandbox.id, { memory: false });

@@ -223,3 +223,39 @@ test('private traffic needs the token that the creation gave, envd does not', as
   const { json: detail } = await client.control('GET', `/sandboxes/${sandbox.id}`);
   expect(detail).not.toHaveProperty('trafficAccessToken');
 });
+
+describe('with few connections to a sandbox', () => {
+  const narrow = withBackend({ limits: { maxConnections: 2 } });
+
+  test('one more is refused, whatever it is for, until one has ended', async () => {
+    const crowd = new Client(narrow.backend);
+    const waiting = [];
+    const to = await listen((incoming, response) => waiting.push(response));
+    const sandbox = await crowd.create();
+    const open = await relay(crowd, sandbox, to); // its stream is one
+    const ask = () => request(narrow.url, { path: '/', headers: byHeaders(sandbox, open) });
+    const held = ask();
+    await waitFor(() => waiting.length === 1);
+    const full = {
+      sandboxId: sandbox.id,
+      message: 'The sandbox has too many concurrent incoming connections (limit: 2)',
+      ...{ connectionLimit: 2, code: 429 },
+    };
+    const refused = [await ask(), await crowd.envd(sandbox, 'GET', '/health')];
+    expect(refused.map(({ status, body }) => [status, JSON.parse(body)])).toEqual([
+      ...[[429, full]],
+      ...[[429, full]],
+    ]);
+    const upgrading = http.request(narrow.url, {
+      headers: { ...byHeaders(sandbox, open), connection: 'Upgrade', upgrade: 'any' },
+    });
+    upgrading.end();
+    const [answer] = await once(upgrading, 'response');
+    expect(answer.statusCode).toBe(429);
+    answer.destroy();
+    expect((await crowd.control('GET', `/sandboxes/${sandbox.id}`)).status).toBe(200);
+    waiting[0].end('done');
+    expect((await held).body.toString()).toBe('done');
+    await waitFor(async () => (await crowd.envd(sandbox, 'GET', '/health')).status === 204);
+  });
+});
