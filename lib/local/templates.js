@@ -35,9 +35,9 @@ const DEFAULTS = {
  * @property {string} createdAt
  * @property {string} updatedAt
  * @property {string|null} finishedAt
- * @property {number} cpuCount
- * @property {number} memoryMB
- * @property {number} diskSizeMB
+ * @property {number} cpuCount  a limit where the isolation has cgroups
+ * @property {number} memoryMB  a limit: by cgroups, else of each process
+ * @property {number} diskSizeMB  a limit on what a sandbox writes
  * @property {Record<string, string>} envVars  for every process of its sandboxes
  * @property {string} user  the default one
  * @property {string} workdir  '' is the user's home
