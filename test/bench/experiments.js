@@ -6,6 +6,7 @@
 
 const { LOCAL_EXPERIMENTS } = require('./local-experiments');
 const { FILE_BYTES } = require('./sizes');
+const { STORE_EXPERIMENTS } = require('./store-experiments');
 
 const CALL_ROUNDS = 3;
 const WARM_UP_CALLS = 2_000;
@@ -278,6 +279,7 @@ const EXPERIMENTS = [
     ],
   },
   ...LOCAL_EXPERIMENTS,
+  ...STORE_EXPERIMENTS,
 ];
 
 /**

@@ -42,7 +42,7 @@ describe('a disk that is full', () => {
   function withSmallDisk(work) {
     const folder = newFolder();
     execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=512k', 'e2b-swarm-test', folder]);
-    return work(folder).finally(() => execFileSync('umount', [folder]));
+    return work(folder).finally(() => execFileSync('umount', ['-l', folder]));
   }
 
   (isRoot ? test : test.skip)(

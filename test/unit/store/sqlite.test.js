@@ -199,7 +199,7 @@ describe('sqliteStore', () => {
         expect(await store.count('owner')).toBe(made + 1);
         await store.close();
       } finally {
-        execFileSync('umount', [disk]);
+        execFileSync('umount', ['-l', disk]);
       }
     },
   );
