@@ -8,16 +8,17 @@
 /**
  * Classes of operations. `repeatable`: to do it twice is to do it once. `budgeted`: its retries are
  * paid from the retry budget, and the throttle may hold it back; looking, and ending what costs money,
- * must not wait for better times.
+ * must not wait for better times. `broken`: the breaker may hold it back; an end that is not even
+ * tried, at shutdown, would leave a sandbox running.
  */
 const CLASSES = Object.freeze({
-  create: { repeatable: false, budgeted: true },
-  terminate: { repeatable: true, budgeted: false },
-  look: { repeatable: true, budgeted: false },
-  renew: { repeatable: true, budgeted: true },
-  execute: { repeatable: false, budgeted: true },
-  read: { repeatable: true, budgeted: true },
-  write: { repeatable: true, budgeted: true },
+  create: { repeatable: false, budgeted: true, broken: true },
+  terminate: { repeatable: true, budgeted: false, broken: false },
+  look: { repeatable: true, budgeted: false, broken: true },
+  renew: { repeatable: true, budgeted: true, broken: true },
+  execute: { repeatable: false, budgeted: true, broken: true },
+  read: { repeatable: true, budgeted: true, broken: true },
+  write: { repeatable: true, budgeted: true, broken: true },
 });
 
 const NAMES = Object.keys(CLASSES);

@@ -115,7 +115,7 @@ class Guard {
     return this.breaker(name, backend)?.refusal() ?? null;
   }
 
-  /** @returns {Breaker|null} to isolate or reset it by hand; null when breakers are off */
+  /** @returns {Breaker|null} to isolate or reset it by hand; null when there is none for the class */
   breaker(name, backend = 'default') {
     return this.#line(checkClass(name), backend).breaker;
   }
@@ -220,7 +220,8 @@ class Guard {
       if (state === 'closed') throttle?.reset();
       this.#tell(`breaker:${state}`, { class: name, backend, ...facts });
     };
-    const breaker = numbers.breaker && new Breaker({ clock, numbers: numbers.breaker, onChange });
+    const mayBreak = numbers.breaker && CLASSES[name].broken;
+    const breaker = mayBreak ? new Breaker({ clock, numbers: numbers.breaker, onChange }) : null;
     return { name, backend, breaker, throttle };
   }
 }

@@ -305,6 +305,14 @@ test('isolated by hand it refuses, reset it lets through', async () => {
   await expect(call({}, async () => 'made')).resolves.toBe('made');
 });
 
+test('an end is always sent, however many have failed', async () => {
+  const far = newGuard();
+  const end = { type: 'terminate_sandbox', class: 'terminate' };
+  await openBreaker(far, end);
+  await expect(far.call(end, async () => 'ended')).resolves.toBe('ended');
+  expect(far.names()).not.toContain('breaker:open');
+});
+
 test('switched off there is no breaker', async () => {
   const all = newGuard({ breaker: false });
   await openBreaker(all);
