@@ -71,7 +71,7 @@
     }
   ],
   'conditions': [
-    ['OS=="linux"', {
+    ['OS=="linux" or OS=="mac"', {
       'targets': [
         {
           'target_name': 'e2b-init',
@@ -81,6 +81,7 @@
           'cflags': ['<@(e2b_warnings)'],
           'ldflags': ['<@(e2b_static)', '-Wl,--gc-sections', '-Wl,-z,noexecstack'],
           'ldflags!': ['-rdynamic'],
+          'xcode_settings': {'WARNING_CFLAGS': ['<@(e2b_warnings)']},
           'configurations': {
             'Asan': {
               'cflags!': ['-fsanitize=address,undefined'],

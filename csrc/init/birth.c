@@ -7,6 +7,7 @@
 
 #include "clone.h"
 #include "descent.h"
+#include "system.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,10 +16,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,16 +32,16 @@ static void close_others(int one, int two) {
     unsigned low = (unsigned)(one < two ? one : two), high = (unsigned)(one < two ? two : one);
     close(0);
     close(1);
-    if (low > 3) syscall(SYS_close_range, 3, low - 1, 0);
-    if (high > low + 1) syscall(SYS_close_range, low + 1, high - 1, 0);
-    syscall(SYS_close_range, high + 1, ~0u, 0);
+    if (low > 3) close_range(3, low - 1, 0);
+    if (high > low + 1) close_range(low + 1, high - 1, 0);
+    close_range(high + 1, ~0u, 0);
 }
 
 /* With pid 1 of a namespace all in it die. Without one it has to end them itself, once it sees that
  * the launcher is gone. Which may have died before the signal of it was asked for. */
 static void die_with(const birth_plan_t *plan) {
     struct pollfd gone = {.fd = plan->launcher, .events = POLLIN};
-    if (plan->walls.rung != RUNG_NONE) prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (plan->walls.rung != RUNG_NONE) system_die_with_parent();
     if (poll(&gone, 1, 0) != 0) _exit(1);
 }
 
@@ -74,7 +73,7 @@ _Noreturn static void live(const birth_plan_t *plan, const boot_t *boot, int cha
     die_with(plan);
     close_others(channel, plan->launcher);
     umask(022);
-    if (plan->walls.rung == RUNG_NONE) prctl(PR_SET_CHILD_SUBREAPER, 1);
+    if (plan->walls.rung == RUNG_NONE) system_adopt_orphans();
     if (walls_build(&walls, &plan->walls, boot, &failure, note, sizeof note) < 0) {
         tell_failure(channel, &failure);
         _exit(1);
@@ -99,7 +98,7 @@ pid_t birth(const birth_plan_t *plan, const boot_t *boot, int channel) {
     pid_t pid = clone_fork(walls_namespaces(plan->walls.rung), &pidfd);
     if (pid == 0) live(plan, boot, channel);
     /* Its number is its own until it is reaped, and only we do that. */
-    if (pid > 0) close(pidfd);
+    if (pid > 0 && pidfd >= 0) close(pidfd);
     return pid;
 }
 
@@ -137,7 +136,7 @@ int birth_try(const birth_plan_t *plan, char *text, size_t size) {
     if (pid < 0) {
         snprintf(text, size, "make namespaces: %s", strerror(-pid));
     } else {
-        close(pidfd);
+        if (pidfd >= 0) close(pidfd);
         ssize_t len = read(report[0], text, size - 1);
         text[len > 0 ? len : 0] = '\0';
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR) continue;

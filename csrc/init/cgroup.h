@@ -8,7 +8,7 @@
 #ifndef E2B_INIT_CGROUP_H
 #define E2B_INIT_CGROUP_H
 
-#include <linux/limits.h>
+#include "system.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

@@ -1,8 +1,11 @@
 /*
  * clone.c: processes by clone(), and by clone3(), called by number, where they are to be born in a
  * group: writing to cgroup.procs waits for a grace period of several milliseconds, to be born there
- * costs nothing. Nothing else uses clone3(): containers often refuse it. Any thread.
+ * costs nothing. Nothing else uses clone3(): containers often refuse it. Empty where there is no
+ * Linux. Any thread.
  */
+#ifdef __linux__
+
 #include "clone.h"
 
 #include <errno.h>
@@ -62,3 +65,10 @@ pid_t clone_fork(uint64_t flags, int *pidfd) {
     long pid = syscall(SYS_clone, flags | CLONE_PIDFD | SIGCHLD, NULL, pidfd, NULL, NULL);
     return pid < 0 ? -errno : (pid_t)pid;
 }
+
+int clone_watch_self(void) {
+    int fd = (int)syscall(SYS_pidfd_open, getpid(), 0);
+    return fd < 0 ? -errno : fd;
+}
+
+#endif

@@ -23,6 +23,10 @@ typedef int clone_run_t(void *argument);
 pid_t clone_into(int group, uint64_t flags, clone_run_t *run, void *stack, size_t stack_size,
                  void *argument);
 
+/* A descriptor of this process, for its children: it can be read once the process has ended. Or
+ * -errno. */
+int clone_watch_self(void);
+
 /* As fork(), with clone3's flags; `pidfd` gets a descriptor of the child. The pid, 0 or -errno. */
 pid_t clone_fork(uint64_t flags, int *pidfd);
 

@@ -4,6 +4,8 @@
  * that every container runtime closes. Must not keep pid 1 itself from its work: it drops nothing
  * of its own. Thread of pid 1, and its children before they execute.
  */
+#ifdef __linux__
+
 #include "confine.h"
 
 #include <errno.h>
@@ -109,3 +111,5 @@ int confine_apply(const confine_t *confine) {
     struct sock_fprog program = {confine->length, (struct sock_filter *)(uintptr_t)confine->code};
     return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) < 0 ? -errno : 0;
 }
+
+#endif

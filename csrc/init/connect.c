@@ -15,6 +15,7 @@
 #include "listener.h"
 #include "requests.h"
 #include "sandbox.h"
+#include "system.h"
 
 #define SLICE_NAMES 48 /* of processes and their files, while it is looked for who listens */
 #define READ_BYTES (32u * 1024)

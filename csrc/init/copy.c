@@ -4,8 +4,8 @@
  */
 #include "copy.h"
 
+#include "system.h"
 #include <errno.h>
-#include <linux/limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>

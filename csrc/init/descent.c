@@ -1,22 +1,17 @@
 /*
- * descent.c: who comes from whom. /proc is listed by number, and a child mostly has a higher one
- * than its parent, so that one listing follows a fork bomb as it goes on. Must not signal a process
- * by a number that may have become another's.
+ * descent.c: who comes from whom. Processes are listed by number, and a child mostly has a higher
+ * one than its parent, so that one listing follows a fork bomb as it goes on. Must not signal a
+ * process by a number that may have become another's.
  */
 #include "descent.h"
 
 #include "loop.h"
-#include "text_file.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -81,27 +76,7 @@ static int add_unsure(search_t *search, const descendant_t *one) {
     return 0;
 }
 
-/* ---- one process ---- */
-
-/* false: it is gone, or has ended. */
-static bool read_process(pid_t pid, descendant_t *one) {
-    char path[48], text[1024];
-    long long user, system, resident;
-    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-    if (text_read(AT_FDCWD, path, text, sizeof text) <= 0) return false;
-    /* The name before it may hold anything. */
-    const char *at = strrchr(text, ')');
-    *one = (descendant_t){.pid = pid};
-    if (at == NULL ||
-        sscanf(at + 1,
-               " %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lld %lld %*d %*d %*d %*d %*d %*d %llu "
-               "%*u %lld",
-               &one->state, &one->parent, &user, &system, &one->start, &resident) != 6)
-        return false;
-    one->cpu_ticks = user + system;
-    one->memory = resident * sysconf(_SC_PAGESIZE);
-    return one->state != 'Z' && one->state != 'X';
-}
+/* ---- the search ---- */
 
 static int meet(search_t *search, const descendant_t *one) {
     descent_t *descent = search->descent;
@@ -141,19 +116,20 @@ static bool has_any(const descent_t *descent) {
     return any;
 }
 
+static bool visit(void *with, pid_t pid) {
+    search_t *search = with;
+    descendant_t one;
+    if (pid != search->descent->ancestor && process_read(pid, &one))
+        search->error = meet(search, &one);
+    return search->error == 0;
+}
+
 int descent_walk(descent_t *descent) {
     search_t search = {.descent = descent};
     if (!has_any(descent)) return 0;
-    DIR *list = opendir("/proc");
-    if (list == NULL) return -errno;
-    int code = add_member(&search, descent->ancestor);
-    for (struct dirent *entry; code == 0 && (entry = readdir(list)) != NULL;) {
-        descendant_t one;
-        if (entry->d_name[0] < '1' || entry->d_name[0] > '9') continue;
-        pid_t pid = (pid_t)strtol(entry->d_name, NULL, 10);
-        if (pid != descent->ancestor && read_process(pid, &one)) code = meet(&search, &one);
-    }
-    closedir(list);
+    search.error = add_member(&search, descent->ancestor);
+    int code = search.error < 0 ? search.error : processes_each(visit, &search);
+    if (code == 0) code = search.error;
     if (code == 0) code = meet_unsure(&search);
     free(search.family);
     free(search.unsure);
@@ -162,24 +138,15 @@ int descent_walk(descent_t *descent) {
 
 /* ---- signals ---- */
 
-void descent_signal(const descendant_t *one, int number) {
-    descendant_t now;
-    int fd = (int)syscall(SYS_pidfd_open, one->pid, 0);
-    if (fd < 0) return;
-    if (read_process(one->pid, &now) && now.start == one->start)
-        syscall(SYS_pidfd_send_signal, fd, number, NULL, 0);
-    close(fd);
-}
-
 /* First all stand still, so that none is started meanwhile. */
 static void stop_one(descent_t *descent, const descendant_t *one) {
     (void)descent;
-    descent_signal(one, SIGSTOP);
+    process_signal(one, SIGSTOP);
 }
 
 static void kill_one(descent_t *descent, const descendant_t *one) {
     ++*(unsigned *)descent->with;
-    descent_signal(one, SIGKILL);
+    process_signal(one, SIGKILL);
 }
 
 static void reap(const descent_t *descent) {

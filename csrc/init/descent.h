@@ -1,21 +1,12 @@
 /*
- * descent.h: the processes that come from one, by /proc: who has no namespace to end them by has
+ * descent.h: the processes that come from one: who has no namespace to end them by has
  * only this. Orphans are found too, as long as `ancestor` is their subreaper or pid 1. Launcher and
  * pid 1.
  */
 #ifndef E2B_INIT_DESCENT_H
 #define E2B_INIT_DESCENT_H
 
-#include <stdbool.h>
-#include <stdint.h>
-#include <sys/types.h>
-
-typedef struct descendant {
-    pid_t pid, parent;
-    int64_t cpu_ticks, memory; /* memory: what is resident, in bytes */
-    unsigned long long start;  /* with the pid: this process and no other */
-    char state;                /* as /proc has it: 'R', 'S', 'T' ... */
-} descendant_t;
+#include "processes.h"
 
 typedef struct descent {
     pid_t ancestor;
@@ -28,9 +19,6 @@ typedef struct descent {
 
 /* All that live: not the ancestor, nor who has ended and not been waited for. 0 or -errno. */
 int descent_walk(descent_t *descent);
-
-/* To exactly that one. */
-void descent_signal(const descendant_t *one, int number);
 
 /* Ends all of them: until none is left, or `most_ms` are over. Reaps what are children of the
  * caller. How many were left. */

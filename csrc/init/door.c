@@ -4,6 +4,8 @@
  */
 #include "door.h"
 
+#include "system.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,9 +105,15 @@ static void on_late(loop_alarm_t *alarm) {
 
 /* The directory is ours alone, and so is the socket; this holds where its mode does not. */
 static bool is_ours(int fd) {
+#ifdef __linux__
     struct ucred peer;
     socklen_t len = sizeof peer;
     return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0 && peer.uid == getuid();
+#else
+    uid_t uid;
+    gid_t gid;
+    return getpeereid(fd, &uid, &gid) == 0 && uid == getuid();
+#endif
 }
 
 static int admit(door_t *door, int fd) {

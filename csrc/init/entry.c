@@ -14,7 +14,11 @@
 
 static void read_metadata(int directory, const char *name, metadata_t *metadata) {
     char file[PATH_OF_FD + NAME_MAX + 2] = "/";
-    if (directory >= 0) snprintf(file, sizeof file, "/proc/self/fd/%d/%s", directory, name);
+    if (directory >= 0) {
+        path_of_fd(directory, file);
+        size_t len = strlen(file);
+        snprintf(file + len, sizeof file - len, "/%s", name);
+    }
     metadata_of_path(file, metadata);
 }
 

@@ -12,15 +12,17 @@
 #include "isolate.h"
 #include "path.h"
 #include "sandbox.h"
+#include "system.h"
 
 #include <errno.h>
+#ifdef __linux__
 #include <sched.h>
+#endif
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -82,7 +84,7 @@ static int become(const child_t *child) {
         return identity_rename(user->uid, user->gid, child->own_uid, child->own_gid);
     }
     if (child->plan->sandbox->rung != RUNG_ROOT) return 0;
-    prctl(PR_SET_DUMPABLE, 0); /* the kernel's own default for this moment can be changed */
+    system_show_memory(0); /* the kernel's own default for this moment can be changed */
     return identity_take(user->uid, user->gid, child->groups, child->group_count);
 }
 

@@ -33,11 +33,11 @@ typedef struct signalling {
 static void stop_one(descent_t *descent, const descendant_t *one) {
     if (one->state == 'T' || one->state == 't') return;
     if (one->state != 'D') ((signalling_t *)descent)->running++;
-    descent_signal(one, SIGSTOP);
+    process_signal(one, SIGSTOP);
 }
 
 static void signal_one(descent_t *descent, const descendant_t *one) {
-    descent_signal(one, ((signalling_t *)descent)->number);
+    process_signal(one, ((signalling_t *)descent)->number);
 }
 
 /* 1 when all stand still, 0 when some had to be told, or -errno. */

@@ -2,14 +2,16 @@
  * host_copy.c: files, links and directories, with their modes; all of them become the sandbox's own
  * user's. Must not follow a link, nor leave half a copy where the next one looks.
  */
+#ifdef __linux__
+
 #include "host_copy.h"
 
 #include "remove_tree.h"
 
+#include "system.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/limits.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -147,3 +149,5 @@ int host_copy(int host, const char *name) {
     fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     return fd < 0 ? -errno : fd;
 }
+
+#endif

@@ -2,6 +2,8 @@
  * identity.c: see identity.h. Must not allocate, nor use libc's own set*id(), which are made for
  * programs with threads and keep state of their own.
  */
+#ifdef __linux__
+
 #include "identity.h"
 
 #include <errno.h>
@@ -37,3 +39,5 @@ int identity_rename(uid_t uid, gid_t gid, uid_t own_uid, gid_t own_gid) {
     if (error == 0) error = identity_write("/proc/self/gid_map", gid_map);
     return error;
 }
+
+#endif

@@ -3,6 +3,8 @@
  * capabilities. What needs the host's view comes first, what takes rights away last. pid 1, before
  * it answers; walls_clone() and walls_enter() for each process that it starts.
  */
+#ifdef __linux__
+
 #include "isolate.h"
 
 #include "mounts.h"
@@ -201,3 +203,5 @@ void isolate_request(sandbox_t *sandbox, const wire_frame_t *frame) {
     if (!back) sandbox->features |= WIRE_HAS_NETWORK;
     answer_done(sandbox, frame->stream);
 }
+
+#endif

@@ -8,11 +8,14 @@
 
 #include "cgroup.h"
 #include "clone.h"
-#include "confine.h"
 #include "sandbox.h"
 
 #include <sys/resource.h>
 #include <sys/types.h>
+
+#ifdef __linux__
+#include "confine.h"
+#endif
 
 /* What could not be done, for a FAILED. */
 typedef struct wall_failure {
@@ -27,7 +30,9 @@ typedef struct walls {
     int home_network;                         /* network.c: of the host, or -1; no program has it */
     struct rlimit file_size, data, processes; /* of each process; soft and hard alike */
     cgroup_t cgroup;                          /* of what runs in the sandbox; pid 1 is not in it */
+#ifdef __linux__
     confine_t confine;
+#endif
     struct quota *quota; /* quota.c */
 } walls_t;
 

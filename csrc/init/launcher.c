@@ -8,28 +8,31 @@
 #include "launcher.h"
 
 #include "birth.h"
+#include "clone.h"
 #include "descent.h"
 #include "door.h"
 #include "mounts.h"
 #include "remove_tree.h"
 #include "remover.h"
+#include "system.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/prctl.h>
-#include <sys/signalfd.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#ifdef __linux__
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#endif
 
 #define SOCKET "launch.sock"
 #define RUN "run"
@@ -152,10 +155,9 @@ static void listen_to_backend(launcher_t *launcher) {
 
 static void on_signal(source_t *source, uint32_t events) {
     launcher_t *launcher = (launcher_t *)((char *)source - offsetof(launcher_t, signals));
-    struct signalfd_siginfo info;
     (void)events;
-    while (read(source->fd, &info, sizeof info) == sizeof info)
-        if (info.ssi_signo != SIGCHLD) launcher->ending = true;
+    for (int number; (number = signals_take(source->fd)) != 0;)
+        if (number != SIGCHLD) launcher->ending = true;
     reap(launcher);
     listen_to_backend(launcher);
 }
@@ -179,14 +181,12 @@ static void kill_children(launcher_t *launcher) {
 
 static void wait_for_children(launcher_t *launcher) {
     int64_t end = loop_now_ms() + END_MS;
-    sigset_t child;
-    sigemptyset(&child);
-    sigaddset(&child, SIGCHLD);
+    struct pollfd signals = {.fd = launcher->signals.fd, .events = POLLIN};
     for (reap(launcher); launcher->children != NULL; reap(launcher)) {
         int64_t left = end - loop_now_ms();
-        struct timespec most = {left / 1000, left % 1000 * 1000000};
         if (left <= 0) break;
-        sigtimedwait(&child, NULL, &most);
+        poll(&signals, 1, (int)left);
+        while (signals_take(signals.fd) != 0) continue;
     }
     for (const child_t *each = launcher->children; each != NULL; each = each->next)
         say(2, "sandbox %s: process %d does not end", each->id, (int)each->pid);
@@ -224,6 +224,7 @@ static int check_rung(boot_rung_t rung) {
  * new one: milliseconds, where sandboxes come and go. This flag gives each of them another group.
  * Elsewhere there is none. */
 static void spread_over_disk(const char *directory) {
+#ifdef __linux__
     int flags, fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0) return;
     if (ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0) {
@@ -231,6 +232,9 @@ static void spread_over_disk(const char *directory) {
         ioctl(fd, FS_IOC_SETFLAGS, &flags);
     }
     close(fd);
+#else
+    (void)directory;
+#endif
 }
 
 static int enter_directory(launcher_t *launcher, const char *directory) {
@@ -278,12 +282,12 @@ static int prepare_process(launcher_t *launcher) {
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
     }
-    launcher->plan.launcher = (int)syscall(SYS_pidfd_open, getpid(), 0);
-    if (launcher->plan.launcher < 0) return failed(errno, "open a pidfd");
-    if (launcher->plan.walls.rung == RUNG_NONE && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
+    launcher->plan.launcher = clone_watch_self();
+    if (launcher->plan.launcher < 0) return failed(-launcher->plan.launcher, "open a pidfd");
+    if (launcher->plan.walls.rung == RUNG_NONE && system_adopt_orphans() < 0)
         return failed(errno, "become a subreaper");
-    int signals = signalfd(-1, &blocked, SFD_CLOEXEC | SFD_NONBLOCK);
-    int code = signals < 0 ? -errno : loop_init(&launcher->loop);
+    int signals = signals_open(numbers, sizeof numbers / sizeof *numbers);
+    int code = signals < 0 ? signals : loop_init(&launcher->loop);
     if (code == 0)
         code = source_open(&launcher->signals, &launcher->loop, signals, EPOLLIN, on_signal);
     uint32_t events = EPOLLIN | EPOLLRDHUP;

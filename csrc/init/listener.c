@@ -2,6 +2,8 @@
  * listener.c: finds who holds listening sockets, in /proc/PID/fd. Must fail closed: what cannot be
  * looked at is not ours. Thread of pid 1.
  */
+#ifdef __linux__
+
 #include "listener.h"
 
 #include <errno.h>
@@ -104,3 +106,5 @@ int listener_search_step(listener_search_t *search, int names) {
     }
     return 1;
 }
+
+#endif

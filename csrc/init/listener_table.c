@@ -3,6 +3,8 @@
  * not speak of sockets there, by /proc/net, for which it walks through all connections there are.
  * Thread of pid 1.
  */
+#ifdef __linux__
+
 #include "listener.h"
 
 #include <arpa/inet.h>
@@ -186,3 +188,5 @@ bool listeners_equal(const listeners_t *left, const listeners_t *right) {
     return left->count == right->count &&
            memcmp(left->inodes, right->inodes, left->count * sizeof *left->inodes) == 0;
 }
+
+#endif

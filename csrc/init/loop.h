@@ -1,14 +1,36 @@
 /*
- * loop.h: waiting for descriptors and for time, over one epoll. Knows nothing of frames; used by
- * pid 1 and by the launcher. One thread. Whoever embeds a source or an alarm owns its memory and
- * must close it before that goes away; zeroed memory is a closed source and a silent alarm.
+ * loop.h: waiting for descriptors and for time, over one epoll, or one kqueue (loop_kqueue.c),
+ * which speaks of readiness in epoll's words. E2B_KQUEUE takes that one on Linux too: tests do.
+ * Knows nothing of frames; used by pid 1 and by the launcher. One thread. Whoever embeds a source
+ * or an alarm owns its memory and must close it before that goes away; zeroed memory is a closed
+ * source and a silent alarm.
  */
 #ifndef E2B_INIT_LOOP_H
 #define E2B_INIT_LOOP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
+
+#if defined __linux__ && !defined E2B_KQUEUE
 #include <sys/epoll.h>
+#else
+#define LOOP_KQUEUE
+#include <sys/event.h>
+#include <sys/time.h>
+#endif
+
+#ifndef __linux__
+#define EPOLLIN 0x001u
+#define EPOLLOUT 0x004u
+#define EPOLLERR 0x008u
+#define EPOLLHUP 0x010u
+#define EPOLLRDHUP 0x2000u
+#define EPOLLET 0x80000000u
+#elif defined LOOP_KQUEUE
+#include <sys/epoll.h>
+#endif
 
 #define LOOP_BATCH 64 /* descriptors told of in one round */
 
@@ -27,6 +49,10 @@ struct source {
     int fd;
     uint32_t events;
     source_ready_t ready;
+#ifdef LOOP_KQUEUE
+    bool is_socket;
+    uint32_t ended; /* what the two filters have said of an end */
+#endif
 };
 
 /* Rings once, not before its time. */
@@ -38,9 +64,13 @@ struct loop_alarm {
 };
 
 struct loop {
-    int epoll;
+    int set;       /* the epoll, or the kqueue */
     int count, at; /* of the events of the round under way */
+#ifdef LOOP_KQUEUE
+    struct kevent events[LOOP_BATCH];
+#else
     struct epoll_event events[LOOP_BATCH];
+#endif
     loop_alarm_t *alarms; /* the soonest first */
 };
 
@@ -61,6 +91,18 @@ int source_release(source_t *source);
 /* The same, and closes the descriptor. */
 void source_close(source_t *source);
 
+/* A descriptor that can be read once one of these signals has come. All of them must be blocked,
+ * and none ignored. Or -errno. */
+int signals_open(const int *numbers, size_t count);
+/* The next that has come, or 0. */
+int signals_take(int fd);
+
+/* ---- alarms (loop_alarms.c) ---- */
+
+/* How long a round may wait: at most timeout_ms, and not past the first alarm. */
+int alarms_wait(const loop_t *loop, int timeout_ms);
+/* Rings those that are due. */
+void alarms_ring(loop_t *loop);
 /* Sets it anew if it is set. */
 void alarm_set(loop_alarm_t *alarm, loop_t *loop, int64_t delay_ms, alarm_ring_t ring);
 void alarm_stop(loop_alarm_t *alarm);

@@ -10,6 +10,8 @@
 #include "launcher.h"
 #include "sudo.h"
 
+extern char **environ;
+
 static int usage(void) {
     fputs("usage: e2b-init root|user|none DIRECTORY\n"
           "Part of e2b-swarm's local backend, which starts it.\n",
@@ -31,7 +33,11 @@ int main(int argc, char **argv) {
         [RUNG_ROOT] = "root", [RUNG_USER] = "user", [RUNG_NONE] = "none"};
     const char *slash = argc > 0 ? strrchr(argv[0], '/') : NULL;
     const char *name = slash != NULL ? slash + 1 : argc > 0 ? argv[0] : "";
+#ifdef __linux__
     if (strcmp(name, "sudo") == 0) _exit(sudo_main(argc, argv)); /* frees by ending */
+#else
+    (void)name;
+#endif
     if (argc != 3) return usage();
     size_t rung = 0, count = sizeof rungs / sizeof *rungs;
     while (rung < count && strcmp(argv[1], rungs[rung]) != 0) rung++;

@@ -4,8 +4,8 @@
  */
 #include "metadata.h"
 
+#include "system.h"
 #include <errno.h>
-#include <linux/limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/xattr.h>

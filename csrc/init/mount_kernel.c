@@ -4,6 +4,8 @@
  * nothing that can be written to and is the machine's. pid 1, before it answers; the host's /dev,
  * /proc and /sys are still in their places.
  */
+#ifdef __linux__
+
 #include "mounts.h"
 
 #include "text_file.h"
@@ -198,3 +200,5 @@ int mount_kernel(new_root_t *root) {
     if (mount_proc(root) < 0 || mount_dev(root) < 0 || mount_boot_id(root) < 0) return -1;
     return mount_sys(root) < 0 || mount_run(root) < 0 ? -1 : 0;
 }
+
+#endif

@@ -4,6 +4,8 @@
  * shows. What is written goes to boot.directory/upper: then to its own top, or to upper/.root and
  * upper/NAME. pid 1, before it answers.
  */
+#ifdef __linux__
+
 #include "mounts.h"
 
 #include "host_copy.h"
@@ -262,3 +264,5 @@ int mount_tree(new_root_t *root) {
     if ((has_own_root(root) || root->rung == RUNG_ROOT) && mount_whole(root) == 0) return 0;
     return mount_parts(root);
 }
+
+#endif

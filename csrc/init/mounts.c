@@ -3,6 +3,8 @@
  * Every target is reached by a descriptor, and nothing follows a link of the sandbox's making: a
  * snapshot may have been written by somebody who wishes us ill. pid 1, before it answers.
  */
+#ifdef __linux__
+
 #include "mounts.h"
 
 #include <errno.h>
@@ -15,7 +17,6 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 const char *fd_path(char *text, int fd) {
@@ -175,3 +176,5 @@ int mounts_build(new_root_t *root) {
     close_all(root);
     return code;
 }
+
+#endif

@@ -1,5 +1,7 @@
 /* network.c: see network.h. Gives no program a way out: that a sandbox has none is what the rest
  * relies on. */
+#ifdef __linux__
+
 #include "network.h"
 
 #include <errno.h>
@@ -31,3 +33,5 @@ int network_leave(int *home) {
 int network_return(int home) {
     return setns(home, CLONE_NEWNET) < 0 ? -errno : 0;
 }
+
+#endif

@@ -2,6 +2,8 @@
  * overlay.c: one mount of overlayfs. Names everything by descriptors: options can be read in the
  * sandbox, paths in them would have to be escaped, and would have to fit. pid 1, before it answers.
  */
+#ifdef __linux__
+
 #include "overlay.h"
 
 #include "remove_tree.h"
@@ -106,3 +108,5 @@ int overlay_mount_read_only(const lowers_t *lowers, const char *target) {
     put_lowers(options, sizeof options, lowers);
     return mount("sandbox", target, "overlay", MS_NODEV | MS_RDONLY, options) < 0 ? -errno : 0;
 }
+
+#endif

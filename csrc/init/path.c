@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #define HOMES 2u
@@ -22,6 +21,7 @@ static const char *const homes[HOMES] = {"/home/user", "/root"};
 /* What may be changed on RUNG_NONE. */
 static const char *const open_to_change[] = {"/home/user", "/root", "/tmp", "/var/tmp"};
 
+#ifdef __linux__
 /* Where files are the kernel's: changing one changes the machine, or pid 1 itself. */
 static const uint32_t kernels_own[] = {0x9fa0 /* proc */,
                                        0x62656572 /* sysfs */,
@@ -34,6 +34,7 @@ static const uint32_t kernels_own[] = {0x9fa0 /* proc */,
                                        0xde5e81e4 /* efivars */,
                                        0x62656570 /* configfs */,
                                        0x42494e4d /* binfmt_misc */};
+#endif
 
 typedef struct identity {
     dev_t dev;
@@ -65,7 +66,7 @@ char *path_copy(const char *path) {
 }
 
 void path_of_fd(int fd, char text[PATH_OF_FD]) {
-    snprintf(text, PATH_OF_FD, "/proc/self/fd/%d", fd);
+    system_path_of_fd(fd, text);
 }
 
 static int host_of_home(sandbox_t *sandbox, size_t home, char host[PATH_MAX]) {
@@ -135,7 +136,7 @@ static int open_name(walk_t *walk, const char *name, struct stat *st) {
         if (code < 0) return code;
         fd = open(host, O_PATH | O_DIRECTORY | O_CLOEXEC);
     } else {
-        fd = openat(walk->at, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        fd = openat(walk->at, name, OPEN_PLACE);
     }
     if (fd < 0) return -errno;
     if (fstat(fd, st) == 0) return fd;
@@ -145,16 +146,18 @@ static int open_name(walk_t *walk, const char *name, struct stat *st) {
 }
 
 static int may_change(const walk_t *walk) {
-    struct statfs fs;
     if (walk->sandbox->rung == RUNG_NONE) {
         bool allowed = false;
         for (size_t i = 0; i < sizeof open_to_change / sizeof *open_to_change; i++)
             allowed = allowed || is_within(walk->done, open_to_change[i]);
         if (!allowed || walk->fenced) return -EACCES;
     }
+#ifdef __linux__
+    struct statfs fs;
     if (fstatfs(walk->at, &fs) < 0) return -errno;
     for (size_t i = 0; i < sizeof kernels_own / sizeof *kernels_own; i++)
         if ((uint32_t)fs.f_type == kernels_own[i]) return -EPERM;
+#endif
     return 0;
 }
 
@@ -187,10 +190,10 @@ static int note_step(walk_t *walk, const char *name, const struct stat *st) {
 }
 
 /* What is left of the way begins with the link's text. */
-static int take_link(walk_t *walk, int fd) {
+static int take_link(walk_t *walk, const char *name, int fd) {
     char text[PATH_MAX];
     if ((walk->flags & PATH_STRAIGHT) || ++walk->links > PATH_MAX_LINKS) return -ELOOP;
-    ssize_t len = readlinkat(fd, "", text, sizeof text);
+    ssize_t len = system_read_link(fd, walk->at, name, text, sizeof text);
     if (len < 0) return -errno;
     if (len == 0) return -ENOENT;
     size_t rest = strlen(walk->rest);
@@ -278,7 +281,7 @@ static int step(walk_t *walk, const char *name, place_t *place) {
     if (fd == -ENOENT && (walk->flags & PATH_MAKE)) fd = make_directory(walk, name, &place->st);
     if (fd < 0) return fd;
     if (S_ISLNK(place->st.st_mode) && (!is_last || (walk->flags & PATH_FOLLOW))) {
-        int code = take_link(walk, fd);
+        int code = take_link(walk, name, fd);
         close(fd);
         return code;
     }

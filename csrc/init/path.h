@@ -13,7 +13,7 @@
 
 #include "users.h"
 
-#include <linux/limits.h>
+#include "system.h"
 #include <sys/stat.h>
 
 #define PATH_MAX_LINKS 40u /* on one way, as the kernel has it */
@@ -41,8 +41,7 @@ void path_close(place_t *place);
 /* Given; NULL without memory. */
 char *path_copy(const char *path);
 
-/* "/proc/self/fd/N" of a descriptor: for the calls that take only names. */
-#define PATH_OF_FD 32u
+/* A path to what a descriptor is of: for the calls that take only names. */
 void path_of_fd(int fd, char text[PATH_OF_FD]);
 
 /* Opens what place->fd is, if it is a regular file, else -EISDIR or -ENXIO; never waits. The

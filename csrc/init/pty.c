@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdlib.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -20,9 +21,14 @@ void pty_resize(int master, uint32_t cols, uint32_t rows) {
 
 /* The programs' side, unlocked and given to the user. The descriptor or -errno. */
 static int open_terminal(sandbox_t *sandbox, const user_t *user, int master) {
+#ifdef __linux__
     int locked = 0;
     if (ioctl(master, TIOCSPTLCK, &locked) < 0) return -errno;
     int terminal = ioctl(master, TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+#else
+    if (grantpt(master) < 0 || unlockpt(master) < 0) return -errno;
+    int terminal = open(ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+#endif
     if (terminal < 0) return -errno;
     int code = users_give(sandbox, user, terminal);
     if (code == 0) fchmod(terminal, MODE_OF_TERMINAL); /* else as its file system has it */

@@ -116,7 +116,7 @@ static void watch_processes(sandbox_t *sandbox, const usage_t *usage) {
     if (!group->memory && boot->memory_bytes > 0 && usage->memory > boot->memory_bytes) {
         sandbox_log(sandbox, "memory limit: process %d is killed, which has %lld MiB",
                     (int)usage->largest.pid, (long long)(usage->largest_memory / MIB));
-        descent_signal(&usage->largest, SIGKILL);
+        process_signal(&usage->largest, SIGKILL);
     }
 }
 

@@ -7,8 +7,8 @@
 
 #include "loop.h"
 
+#include "system.h"
 #include <dirent.h>
-#include <linux/limits.h>
 #include <stddef.h>
 #include <sys/types.h>
 

@@ -7,14 +7,13 @@
 
 #include "boot.h"
 #include "remove_tree.h"
+#include "system.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -44,8 +43,8 @@ static void carry_out(const char *place, char *names, size_t len) {
 
 /* The end of a sandbox is told by that of its channel, of which no copy may live on here. */
 _Noreturn static void work(remover_t *remover, size_t len, pid_t launcher) {
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    syscall(SYS_close_range, 3, ~0u, 0);
+    system_die_with_parent();
+    close_range(3, ~0u, 0);
     if (getppid() == launcher) carry_out(remover->place, remover->names, len);
     _exit(0);
 }

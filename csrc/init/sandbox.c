@@ -7,27 +7,34 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/close_range.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "quota.h"
 #include "removal.h"
 #include "requests.h"
 #include "spawn.h"
+#include "system.h"
 #include "users.h"
+
+#ifdef __linux__
+#include <linux/close_range.h>
+#include <sys/syscall.h>
+#endif
 
 /* Programs begin with what is set here: nothing ignored. By the kernel's own call, because libc
  * keeps two signals for itself, which some parents ignore; a structure of nothing but zeros is
  * SIG_DFL. SIGPIPE is blocked rather than ignored because a mask is undone at once. */
 static int set_signals(void) {
-    static const unsigned long standard[8];
     sigset_t blocked;
+#ifdef __linux__
+    static const unsigned long standard[8];
     for (int number = 1; number < _NSIG; number++)
         syscall(SYS_rt_sigaction, number, standard, NULL, _NSIG / 8);
+#else
+    for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
+#endif
     sigemptyset(&blocked);
     sigaddset(&blocked, SIGCHLD);
     sigaddset(&blocked, SIGPIPE);
@@ -69,7 +76,7 @@ int sandbox_run(const sandbox_birth_t *birth) {
                          .walls = birth->walls};
     umask(022);
     /* Without walls of users, children find their own files in /proc only so. */
-    if (sandbox.rung != RUNG_ROOT) prctl(PR_SET_DUMPABLE, 1);
+    if (sandbox.rung != RUNG_ROOT) system_show_memory(1);
     int code = set_signals();
     if (code == 0) code = guard_descriptors();
     if (code == 0) code = open_parts(&sandbox, birth);

@@ -2,6 +2,8 @@
  * skeleton.c: which names there are at the top of a sandbox, and with what modes. pid 1, before it
  * answers.
  */
+#ifdef __linux__
+
 #include "skeleton.h"
 
 #include <dirent.h>
@@ -125,3 +127,5 @@ int skeleton_make_mask(int at, bool user_xattr) {
     if (host != NULL) closedir(host);
     return code;
 }
+
+#endif

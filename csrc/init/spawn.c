@@ -10,7 +10,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,6 +18,7 @@
 #include "pty.h"
 #include "requests.h"
 #include "sandbox.h"
+#include "system.h"
 
 #define BUCKETS 64u
 #define REAPED_AT_ONCE 256         /* a storm of ending processes does not stop the streams */
@@ -36,7 +36,7 @@ typedef struct process {
 
 struct spawns {
     sandbox_t *sandbox;
-    source_t children; /* a signalfd */
+    source_t children; /* of signals */
     loop_alarm_t more; /* there may be more to reap */
     struct exec_report *report;
     process_t *hash[BUCKETS];
@@ -117,18 +117,15 @@ static void on_more(loop_alarm_t *alarm) {
 }
 
 static void on_child(source_t *source, uint32_t events) {
-    struct signalfd_siginfo info;
     (void)events;
-    while (read(source->fd, &info, sizeof info) > 0) continue;
+    while (signals_take(source->fd) != 0) continue;
     reap((struct spawns *)((char *)source - offsetof(struct spawns, children)));
 }
 
 static int watch_children(struct spawns *spawns, loop_t *loop) {
-    sigset_t child;
-    sigemptyset(&child);
-    sigaddset(&child, SIGCHLD);
-    int fd = signalfd(NONE, &child, SFD_CLOEXEC | SFD_NONBLOCK);
-    int code = fd < 0 ? -errno : source_open(&spawns->children, loop, fd, EPOLLIN, on_child);
+    static const int numbers[] = {SIGCHLD};
+    int fd = signals_open(numbers, 1);
+    int code = fd < 0 ? fd : source_open(&spawns->children, loop, fd, EPOLLIN, on_child);
     if (code < 0 && fd >= 0) close(fd);
     return code;
 }

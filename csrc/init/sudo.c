@@ -4,6 +4,8 @@
  * as in the hosted ones, so it asks nothing and refuses nobody; it protects nothing either. Must
  * not be found outside of sandboxes. A process of its own.
  */
+#ifdef __linux__
+
 #include "sudo.h"
 
 #include <errno.h>
@@ -241,3 +243,5 @@ int sudo_main(int argc, char **argv) {
     if (error != 0) return fail(user.name, strerror(error));
     return shell ? run_shell(&options, &user, argv + at, env) : run_command(argv + at, env);
 }
+
+#endif

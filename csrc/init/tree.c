@@ -26,7 +26,7 @@ static int make(sandbox_t *sandbox, const file_args_t *args) {
     } else if (mkdirat(place.parent, place.name, 0755) < 0) {
         code = -errno;
     } else {
-        place.fd = openat(place.parent, place.name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+        place.fd = openat(place.parent, place.name, OPEN_PLACE);
         code = place.fd < 0 ? -errno : users_give(sandbox, &args->user, place.fd);
     }
     path_close(&place);

@@ -5,6 +5,8 @@
  */
 #include "tree_copy.h"
 
+#include "system.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>

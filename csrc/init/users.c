@@ -5,6 +5,7 @@
 #include "users.h"
 
 #include "sandbox.h"
+#include "system.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -159,5 +160,9 @@ const char *users_group_name(sandbox_t *sandbox, gid_t gid, bool own, char numbe
 
 int users_give(sandbox_t *sandbox, const user_t *user, int fd) {
     if (sandbox->rung != RUNG_ROOT) return 0;
+#ifdef __linux__
     return fchownat(fd, "", user->uid, user->gid, AT_EMPTY_PATH) < 0 ? -errno : 0;
+#else
+    return fchown(fd, user->uid, user->gid) < 0 ? -errno : 0;
+#endif
 }

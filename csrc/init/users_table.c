@@ -4,6 +4,8 @@
  */
 #include "users.h"
 
+#include "system.h"
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>

@@ -2,13 +2,14 @@
  * watch.c: WATCH, what inotify says in the words of E2B's watcher. Must not lose an event silently:
  * when the kernel's queue overflows, every stream fails with EOVERFLOW. Thread of pid 1.
  */
+#ifdef __linux__
+
 #include "watch.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "entry.h"
@@ -253,3 +254,5 @@ void watch_request(sandbox_t *sandbox, const wire_frame_t *frame) {
     }
     file_args_free(&args);
 }
+
+#endif

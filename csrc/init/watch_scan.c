@@ -2,6 +2,8 @@
  * watch_scan.c: looks through directories that have just come to be watched, in slices: for those
  * below them, which are watched as well, and for what has to be told as new. Thread of pid 1.
  */
+#ifdef __linux__
+
 #include "watch.h"
 
 #include <errno.h>
@@ -122,3 +124,5 @@ void watch_slice(stream_t *stream) {
     }
     stream_again(stream);
 }
+
+#endif

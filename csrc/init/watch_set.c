@@ -2,6 +2,8 @@
  * watch_set.c: keeps the directories that are watched, as trees, one for each stream, whose spots
  * share what the kernel watches. Tells nothing. Thread of pid 1.
  */
+#ifdef __linux__
+
 #include "watch.h"
 
 #include <errno.h>
@@ -202,3 +204,5 @@ int watch_add(watching_t *owner, spot_t *above, const char *name, spot_t **spot,
     *spot = made;
     return 0;
 }
+
+#endif

@@ -53,6 +53,9 @@ const NEVER_STOPPED = [
   'network: a sandbox with internet access has the network of the host, its loopback included',
   "reading: the host's programs and system files can be read, but for homes and mounts",
 ];
+/** Where orphans do not come back to a sandbox. */
+const ORPHANS =
+  'orphans: on this system a process that has left its parent is not found, and outlives its sandbox';
 
 /**
  * @param {object} options
@@ -146,6 +149,7 @@ function describe(rung, asked, has, refusals) {
     doesNotStop: Object.freeze([
       ...texts.filter(({ yes }) => !yes).map(({ text }) => text[1]),
       ...NEVER_STOPPED,
+      ...(process.platform === 'linux' ? [] : [ORPHANS]),
     ]),
     refusals: Object.freeze([...refusals]),
   });

@@ -33,8 +33,12 @@ const C_LEAVES = ['host', 'stats', 'backtest'];
 
 // csrc/init: a program of its own over libc and the kernel. Its ground floor knows nothing of
 // sandboxes: these include nothing of the program but each other.
-const INIT_GROUND = ['wire', 'loop', 'clone', 'identity', 'text_file', 'remove_tree', 'boot'];
-const SYSTEM_HEADER = /^((arpa|linux|net|netinet|sys)\/)?\w+\.h$/;
+const INIT_GROUND = [
+  ...['wire', 'loop', 'loop_alarms', 'loop_kqueue', 'clone', 'clone_darwin', 'identity'],
+  ...['text_file', 'remove_tree', 'boot', 'system', 'darwin'],
+  ...['processes', 'processes_linux', 'processes_darwin'],
+];
+const SYSTEM_HEADER = /^((arpa|linux|mach|net|netinet|sys)\/)?\w+\.h$/;
 const NOT_SYSTEM = /^(curl|cjson|cJSON|openssl|uv|node_api|js_native_api|v8|pthread)\b/;
 
 // ---- JavaScript: rooms of lib/ ----------------------------------------------------------------

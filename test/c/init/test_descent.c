@@ -109,7 +109,7 @@ TEST("who has ended and was not waited for does not count") {
 TEST("a signal goes to exactly that process, not to one of its number") {
     pid_t pid = have(0, 0);
     descendant_t one = {.pid = pid, .start = 1};
-    descent_signal(&one, SIGKILL);
+    process_signal(&one, SIGKILL);
     CHECK_INT(count_below(getpid(), 0), 1);
     end(pid);
 }

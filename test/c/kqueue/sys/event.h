@@ -1,7 +1,8 @@
 /*
- * sys/event.h: kevent(2) as far as csrc/platform_kqueue.c uses it, for systems without it: so that
- * its C tests run on Linux too, over model.c. It is our reading of the manual pages of macOS and
- * FreeBSD, not their code, and proves the logic above it, not their kernels.
+ * sys/event.h: kevent(2) as far as csrc/platform_kqueue.c and csrc/init/loop_kqueue.c use it, for
+ * systems without it: so that their C tests run on Linux too, over models. It is our reading of the
+ * manual pages of macOS and FreeBSD, not their code, and proves the logic above it, not their
+ * kernels.
  */
 #ifndef E2B_TEST_KQUEUE_EVENT_H
 #define E2B_TEST_KQUEUE_EVENT_H
@@ -11,9 +12,11 @@
 
 #define EVFILT_READ (-1)
 #define EVFILT_WRITE (-2)
+#define EVFILT_SIGNAL (-6)
 
 #define EV_ADD 0x0001
 #define EV_DELETE 0x0002
+#define EV_CLEAR 0x0020
 #define EV_RECEIPT 0x0040
 #define EV_ERROR 0x4000
 #define EV_EOF 0x8000
