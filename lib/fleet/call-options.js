@@ -5,20 +5,21 @@
 
 const { checkOptions, invalid, show } = require('../options');
 
-const KEYS = ['signal'];
+const KEYS = ['signal', 'cache'];
 
 /**
  * @param {unknown} given undefined and null are none
- * @returns {{ signal?: AbortSignal }}
+ * @returns {{ signal?: AbortSignal, cache: boolean }} cache: an equal answer of before will do
  * @throws {InvalidArgumentError} UNKNOWN_OPTION, INVALID_ARGUMENT
  */
 function callOptions(given) {
-  const { signal } = checkOptions(given, KEYS, 'the call');
-  if (signal == null) return {};
+  const { signal, cache = false } = checkOptions(given, KEYS, 'the call');
+  if (typeof cache !== 'boolean') throw invalid(`cache must be true or false, not ${show(cache)}`);
+  if (signal == null) return { cache };
   if (typeof signal.addEventListener !== 'function' || typeof signal.aborted !== 'boolean') {
     throw invalid(`signal must be an AbortSignal, not ${show(signal)}`);
   }
-  return { signal };
+  return { signal, cache };
 }
 
 module.exports = { callOptions };

@@ -58,6 +58,7 @@ const KEYS = {
   health: { initial: HEALTH_DEFAULTS, check: checkHealth },
   price: { initial: undefined, check: checkPrice, fixed: true },
   budget: { initial: undefined, check: checkBudget, fixed: true },
+  executionCache: { initial: undefined, check: anything, fixed: true },
   creationGuard: { initial: undefined, check: anything, fixed: true },
   retry: { initial: undefined, check: (value) => checkPolicy('retry', value), fixed: true },
   breaker: { initial: undefined, check: (value) => checkPolicy('breaker', value), fixed: true },

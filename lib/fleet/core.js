@@ -1,184 +1,35 @@
 'use strict';
 
-// What every part of the fleet works with: configuration, pool, statistics, events, the one way to
-// call the native functions (with retries), the one way to report a failure, the one way to end a
-// sandbox. It decides no policy of its own. Order everywhere: state, then event, then promise.
+// The sandboxes of a fleet, from place to end: reserved, admitted, taken, occupied, put back, lost,
+// ended. The only file that enters one into the pool or takes it out. Order everywhere: state, then
+// event, then promise.
 
-const { setMaxListeners } = require('node:events');
-const { isNativeError } = require('node:util/types');
-const { decision } = require('../debug');
-const { ClosedError, ConflictError, E2bError, messageOf } = require('../errors');
+const { ConflictError } = require('../errors');
 const { Limiter } = require('../policy/limiter');
-const { Guard, policyConfig } = require('../policy/guard');
+const { Base } = require('./base');
 const { Ceiling } = require('./ceiling');
-const { cancelled } = require('./give-up');
-const { Ledger } = require('./ledger');
 const { Member } = require('./member');
-const { Pool } = require('./pool');
-const { Purse } = require('./purse');
-const { failure } = require('./results');
-const { Stats } = require('./stats');
 
 /** A change that a crash may undo: whoever held the sandbox is dead then. */
 const SOON = { durable: false };
 
-/** Breaker, throttle and retry budget are kept by class. */
-const CLASS_OF = {
-  ...{ create_sandbox: 'create', terminate_sandbox: 'terminate', renew: 'renew' },
-  ...{ find_sandbox: 'look', list_sandboxes: 'look', get_status: 'look' },
-  ...{ deploy_agent: 'execute', execute_strategy: 'execute' },
-};
-
-class FleetCore {
+class FleetCore extends Base {
   /** Told whenever a sandbox or a place may have become free. */
   changed = () => {};
   /** The scaling that is under way, if any. */
   scaling = Promise.resolve();
   /** Told when something has to be looked for in a later list. */
   unproven = () => {};
-  #emit;
-  #native = null;
-  #pending = new Map();
-  #stopping = new AbortController();
-  #aborting = new AbortController();
 
-  /**
-   * @param {import('./config').ManagerConfig} config
-   * @param {(name: string, payload?: object) => void} emit must not throw
-   */
   constructor(config, emit) {
-    this.config = config;
-    this.clock = config.clock;
-    this.pool = new Pool();
-    this.ledger = new Ledger({
-      store: config.store,
-      owner: config.owner,
-      clock: config.clock,
-      identity: config.identity,
-    });
-    this.stats = new Stats(this.pool);
-    this.guard = new Guard({
-      clock: config.clock,
-      config: policyConfig({ retry: config.get('retry'), breaker: config.get('breaker') }),
-      onEvent: (name, facts) => this.emit(name, facts),
-    });
-    this.purse = new Purse({
-      config,
-      ledger: this.ledger,
-      emit: (...event) => this.emit(...event),
-    });
+    super(config, emit);
     this.ceiling = new Ceiling(config.clock);
     this.creations = new Limiter(() => config.get('maxConcurrentCreations'));
-    this.#emit = emit;
-    // Each call under way listens once.
-    setMaxListeners(0, this.stopping, this.aborting);
-  }
-
-  /** The native functions; loaded at the first use, so that `require` stays light. */
-  get native() {
-    this.#native ??= this.config.native ?? require('../native');
-    return this.#native;
   }
 
   /** Places that the whole fleet may take: what was asked for, or less where the far end has less. */
   get maximum() {
     return Math.min(this.config.get('maxPoolSize'), this.ceiling.places);
-  }
-
-  /** Aborted when shutdown begins: waits end, nothing new starts. */
-  get stopping() {
-    return this.#stopping.signal;
-  }
-
-  /** Aborted when shutdown's grace is over: calls in flight end too. */
-  get aborting() {
-    return this.#aborting.signal;
-  }
-
-  get closed() {
-    return this.#stopping.signal.aborted;
-  }
-
-  beginStop() {
-    this.#stopping.abort(this.closedError());
-  }
-
-  abortCalls() {
-    this.#aborting.abort(this.closedError());
-  }
-
-  /** @throws {ClosedError} after shutdown began */
-  checkOpen() {
-    if (this.closed) throw this.closedError();
-  }
-
-  /** What a call is told that comes, or still waits, after shutdown began. */
-  closedError() {
-    return new ClosedError('the manager was shut down');
-  }
-
-  /**
-   * The options of a native call: the connection, and what this call adds.
-   *
-   * @param {object} [extra]
-   * @param {string} [backend] default: the first
-   */
-  options(extra, backend = this.config.backends[0]) {
-    return { ...this.config.connection(backend), signal: this.aborting, ...extra };
-  }
-
-  /** Where the sandbox of a row is, or was to be. */
-  backendOf({ data }) {
-    return data.backend ?? this.config.backends[0];
-  }
-
-  /** The deadline of a request that must not take longer than `mostMs`, whatever is configured. */
-  deadlineMs(mostMs) {
-    return Math.min(this.config.get('requestTimeoutMs') ?? mostMs, mostMs);
-  }
-
-  /**
-   * The one way to call the far end: through the breaker and the throttle, again as long as the error
-   * says that this is safe and the retry budget allows it.
-   *
-   * @param {string} type of the operation, for the event; it says which class of calls it is
-   * @param {string|null} sandboxId
-   * @param {(attempt: number) => Promise} operation
-   * @param {object} [how] signal: ends a wait between attempts (default: shutdown does; null: nothing
-   *   does); and retryIf, judge, look, key of the guard's call
-   */
-  retry(type, sandboxId, operation, { signal = this.stopping, ...how } = {}) {
-    const call = {
-      ...{ type, class: CLASS_OF[type], sandboxId, signal: signal ?? undefined },
-      backend: this.config.backends[0],
-      ...{ attempts: this.config.get('retryAttempts'), baseMs: this.config.get('retryDelay') },
-      ...how,
-    };
-    return this.guard.call(call, (attempt) => {
-      this.purse.meter.calls(sandboxId);
-      return operation(attempt);
-    });
-  }
-
-  emit(name, payload) {
-    this.#emit(name, payload);
-  }
-
-  /**
-   * An operation failed: counts it, tells it, and answers the result that says so.
-   *
-   * @param {string} type 'create_sandbox', 'deploy_agent', ...
-   * @param {unknown} thrown
-   * @param {string|null} [sandboxId]
-   */
-  fail(type, thrown, sandboxId = null) {
-    const error = isNativeError(thrown) ? thrown : new E2bError(messageOf(thrown));
-    this.stats.add('errors');
-    if (this.pool.has(sandboxId)) this.pool.get(sandboxId).errorCount++;
-    const result = failure(error, typeof sandboxId === 'string' ? sandboxId : null);
-    decision('failure', { type, sandboxId: result.sandboxId, code: result.code });
-    this.emit('error', { type, sandboxId: result.sandboxId ?? null, error });
-    return result;
   }
 
   /**
@@ -258,7 +109,9 @@ class FleetCore {
     try {
       const back = { state: 'idle', holder: member.holder };
       const changed = member.entry.change(back, { ...SOON, when });
-      if (await this.#orFenced(member, changed)) this.changed();
+      if (!(await this.#orFenced(member, changed))) return;
+      this.purse.meter.assign(member.id, { owner: null, leased: false, tags: {} });
+      this.changed();
     } catch (error) {
       this.fail('release_sandbox', error, member.id);
     }
@@ -396,43 +249,6 @@ class FleetCore {
     if (!(kept && keepPlace)) entry.letGo();
     this.unproven();
     return kept && keepPlace ? entry : null;
-  }
-
-  /**
-   * Remembers what is under way, so that shutdown can wait for it.
-   *
-   * @param {Promise} promise that does not reject
-   * @param {'work'|'watch'} kind a watch (of an agent) ends when its sandbox does: no grace for it
-   */
-  track(promise, kind = 'work') {
-    this.#pending.set(promise, kind);
-    promise.finally(() => this.#pending.delete(promise));
-    return promise;
-  }
-
-  /** @returns {Promise} of `work`, unless the signal gives it up first */
-  async unless(signal, work) {
-    if (!signal) return work;
-    let onAbort;
-    const givenUp = new Promise((resolve, reject) => {
-      onAbort = () => reject(cancelled(signal, 'not-sent'));
-      if (signal.aborted) onAbort();
-      else signal.addEventListener('abort', onAbort, { once: true });
-    });
-    try {
-      return await Promise.race([work, givenUp]);
-    } finally {
-      signal.removeEventListener('abort', onAbort);
-    }
-  }
-
-  /** Resolves when nothing of the kind is left under way. */
-  async settled(kinds = ['work', 'watch']) {
-    for (;;) {
-      const left = [...this.#pending].filter(([, kind]) => kinds.includes(kind));
-      if (left.length === 0) return;
-      await Promise.all(left.map(([promise]) => promise));
-    }
   }
 }
 

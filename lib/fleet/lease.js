@@ -5,6 +5,7 @@
 // was asked for, until it is released; it never outlives `pool.maxLeaseMs`.
 
 const { ConflictError, NotFoundError } = require('../errors');
+const { runBatch } = require('./batch');
 const { checkOptions, invalid, show } = require('../options');
 
 /** What lies between a lease's deadline and its sandbox's: a share of the life, at most so long. */
@@ -66,6 +67,23 @@ class Lease {
     return this.#call((native, id, how) =>
       native.executeE2bProcess(id, command, args, timeout, true, how(options)),
     );
+  }
+
+  /**
+   * Several blocks of code in one call; see batch.js.
+   *
+   * @param {Array<string|object>} blocks a line for bash; { language: 'bash' | 'python' |
+   *   'javascript', code, args, timeoutMs }; or { command: [program, ...args], timeoutMs }
+   * @param {object} [how] timeout (s), stopOnFailure (false), maxBlockBytes, options
+   * @returns {Promise<object>} { results: one for each block, whatever the others did, failed,
+   *   timedOut, durationMs }
+   */
+  batch(blocks, how = {}) {
+    return this.#call((native, id, options) => {
+      const asked = { ...how, options: options(how.options) };
+      this.#leases.meter.batched(blocks?.length ?? 0);
+      return runBatch(native.executeE2bProcess, id, blocks, asked, this.#leases.clock);
+    });
   }
 
   /** As runE2bAgent. */

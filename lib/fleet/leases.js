@@ -38,6 +38,7 @@ class Leases {
     this.#creation = creation;
     this.#watch = watch;
     this.clock = core.clock;
+    this.meter = core.purse.meter;
     core.changed = () => {
       this.#epoch++;
       this.#pump();
@@ -247,6 +248,7 @@ class Leases {
         core.purse.meter.calls(member.id);
         const result = await work(core.native, how);
         member.seen();
+        if (result?.durationMs >= 0) core.purse.meter.executed(member.id, result.durationMs);
         return result;
       }),
     );

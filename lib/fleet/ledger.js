@@ -22,6 +22,7 @@ class Ledger {
   #store;
   #clock;
   #identity;
+  #opened;
   #opening = null;
   #closing = null;
   #entries = new Map();
@@ -39,12 +40,14 @@ class Ledger {
    * @param {string} how.owner name of the fleet: whoever shares it and the store shares quota and pool
    * @param {object} how.clock
    * @param {{ self(): object, isAlive(facts: object): boolean|null }} how.identity
+   * @param {() => Promise<void>} [how.opened] once, before anything else is asked of the store
    */
-  constructor({ store, owner, clock, identity }) {
+  constructor({ store, owner, clock, identity, opened = async () => {} }) {
     this.owner = owner;
     this.#store = store;
     this.#clock = clock;
     this.#identity = identity;
+    this.#opened = opened;
     this.instance = clock.token();
     this.facts = identity.self();
   }
@@ -70,6 +73,7 @@ class Ledger {
   async #open() {
     await this.#store.open();
     await this.#beat();
+    await this.#opened();
     this.#timer = this.#clock.setInterval(() => {
       this.#beat().catch(() => {}); // seen by #beatAt
     }, BEAT_MS);

@@ -163,20 +163,25 @@ class SandboxManager extends LeasingManager {
    * @param {string} sandboxId
    * @param {string} strategy
    * @param {object|string} [params]
-   * @param {{ signal?: AbortSignal }} [options]
+   * @param {{ signal?: AbortSignal, cache?: boolean }} [options] cache: the answer that the same strategy with the
+   *   same params gave before, in a sandbox of the same spec, will do (`executionCache`, five minutes)
    * @returns {Promise<object>} { success, sandboxId, strategy, output, stderr, exitCode, durationMs }
    *   and of an agent agentId, signals, summary, sample. Not ending with 0 is a failure
    *   (NON_ZERO_EXIT, AGENT_FAILED, TIMEOUT) that has the output too
    */
   executeStrategy(sandboxId, strategy, params, options) {
-    return this.#answer('execute_strategy', sandboxId, options, async ({ signal }) => {
+    return this.#answer('execute_strategy', sandboxId, options, async ({ signal, cache }) => {
+      const parts = this[kParts];
       const member = this.#usable(sandboxId);
-      const plan = strategyPlan(strategy, params, this[kParts].config.get('data'));
-      const ran = await this[kParts].watch.over(member, () =>
-        this[kParts].core.occupied(member, () =>
-          this[kParts].strategies.execute(member, plan, signal),
-        ),
-      );
+      const plan = strategyPlan(strategy, params, parts.config.get('data'));
+      const execute = (until) =>
+        parts.watch.over(member, () =>
+          parts.core.occupied(member, () => parts.strategies.execute(member, plan, until)),
+        );
+      const scope = member.spec.fingerprint;
+      const ran = cache
+        ? await parts.cache.run({ code: strategy, params: params ?? null, scope }, execute, signal)
+        : await execute(signal);
       return { sandboxId: member.id, strategy, ...ran };
     });
   }

@@ -7,6 +7,7 @@ const { Agents } = require('./agents');
 const { FleetCore } = require('./core');
 const { createSpec } = require('./create-spec');
 const { Creation } = require('./creation');
+const { ExecutionCache } = require('./execution-cache');
 const { Handout } = require('./handout');
 const { HealthMonitor } = require('./health-monitor');
 const { Leases } = require('./leases');
@@ -35,6 +36,10 @@ function fleetParts(config, emit) {
     leases: new Leases(core, { handout, creation, watch }),
     reconciler: new Reconciler(core, verify),
     strategies: new Strategies(core),
+    cache: new ExecutionCache(config.get('executionCache'), {
+      clock: core.clock,
+      onHit: (durationMs) => core.purse.meter.cached(durationMs),
+    }),
     warmer: new Warmer(core, creation, { specOf }),
   };
 }

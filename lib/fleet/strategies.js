@@ -98,6 +98,7 @@ class Strategies {
       member.executionCount++;
       member.addRun(true);
       core.stats.add('strategiesExecuted');
+      core.purse.meter.executed(member.id, ran.durationMs ?? 0);
       const { strategy, shown } = plan;
       core.emit('strategy:executed', { sandboxId: member.id, strategy, params: shown });
       return ran;

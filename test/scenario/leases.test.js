@@ -225,3 +225,22 @@ test('shutdown answers who waits', async () => {
   await manager.shutdown();
   await refused;
 });
+
+test('several blocks in one call, each with its own end', async () => {
+  const manager = fleet.manager();
+  const lease = await manager.acquire();
+  const starts = () => fleet.asked('start').length;
+  const before = starts();
+  const { results, failed } = await lease.batch([
+    'echo one',
+    { language: 'python', code: 'import sys; sys.exit(3)' },
+    { command: ['echo', 'three'] },
+  ]);
+  expect(results).toMatchObject([
+    { stdout: 'one\n', exitCode: 0 },
+    { exitCode: 3 },
+    { stdout: 'three\n', exitCode: 0 },
+  ]);
+  expect(failed).toBe(1);
+  expect(starts() - before).toBe(1);
+});
