@@ -91,7 +91,7 @@ const TASKS = {
   test: stages(EVERYTHING),
   'test:c': stages(['c']),
   'test:asan': stages(['c-asan', 'fuzz-corpus', 'addon-asan', 'lifecycle-asan']),
-  'test:leak': stages(['leak', 'addon-valgrind', 'c-valgrind']),
+  'test:leak': stages(['leak', 'addon-valgrind', 'lifecycle-valgrind', 'c-valgrind']),
   'test:tsan': stages(['c-tsan']),
   'test:compat': stages(['compat']),
   lint: stages(LINT),

@@ -9,13 +9,15 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 
-const { lastCounts } = require('./counts');
+const { addCounts, lastCounts } = require('./counts');
 const addon = require('./setup/addon');
 const { takeLock } = require('./setup/lock');
 const { which } = require('./setup/node-tools');
 const { ROOT } = require('./setup/run-step');
+const { filesUnderValgrind, underValgrind } = require('./valgrind');
 
-const STAGE_TIMEOUT_MS = 600_000; // valgrind
+const STAGE_TIMEOUT_MS = 600_000; // valgrind, the C tests
+const VALGRIND_FILE_TIMEOUT_MS = 1_800_000;
 const PASSED = { passed: 1, failed: 0, skipped: 0 };
 const FAILED = { passed: 0, failed: 1, skipped: 0 };
 const SKIPPED = { passed: 0, failed: 0, skipped: 1 };
@@ -29,17 +31,6 @@ const JEST = [
   '--disable-warning=ExperimentalWarning',
   'node_modules/jest/bin/jest.js',
 ];
-
-// V8 writes its code as it goes.
-const VALGRIND = [
-  '-q',
-  '--smc-check=all-non-file',
-  '--leak-check=no',
-  '--error-exitcode=99',
-  `--suppressions=${path.join(__dirname, 'valgrind.supp')}`,
-];
-// Calls of each kind, cancelled and not; streams; files; TLS.
-const UNDER_VALGRIND = ['cancel', 'files', 'tls'].map((name) => `test/native/${name}.test.js`);
 
 const LEAK_TEST = 'test/native/leak.test.js';
 // What a sanitizer would see nothing new in. leak: it keeps what was freed, so resident memory says
@@ -116,25 +107,52 @@ async function makeInC(args) {
   }
 }
 
-/** Slow: a test's own deadline is no finding here, and only what was run is judged. */
-async function valgrindJest(args) {
-  const valgrind = which('valgrind');
-  if (valgrind === null) {
-    console.log('addon-valgrind: skipped, valgrind is not installed');
-    return SKIPPED;
+/**
+ * One test file. Each process of which valgrind found errors is a failure; a test that was late is
+ * none, and counts as skipped: it has not shown all that it could. One that crashed is a failure.
+ */
+async function valgrindFile(valgrind, file, args) {
+  const scratch = fs.mkdtempSync(path.join(os.tmpdir(), 'e2b-swarm-valgrind-'));
+  try {
+    const { command, args: first, env, findings } = underValgrind(valgrind, scratch);
+    const { passed, failed, skipped } = await jest([...first, file, ...args], {
+      command,
+      env,
+      timeoutMs: VALGRIND_FILE_TIMEOUT_MS,
+    });
+    const found = findings();
+    for (const text of found) console.log(text);
+    if (passed + skipped === 0 && failed > 0) return { passed, failed, skipped };
+    return { passed, failed: found.length, skipped: skipped + failed };
+  } finally {
+    fs.rmSync(scratch, { recursive: true });
   }
-  return jest(['-i', '--testTimeout=120000', ...args], {
-    command: [valgrind, ...VALGRIND, process.execPath],
-  });
 }
 
-async function jest(args, { env = {}, command = [process.execPath] } = {}) {
+/** The test files of a folder, one after the other, whatever becomes of each. */
+async function valgrindJest(folder, args) {
+  const valgrind = which('valgrind');
+  if (valgrind === null) {
+    console.log('skipped, valgrind is not installed');
+    return SKIPPED;
+  }
+  const counts = [];
+  for (const file of filesUnderValgrind(folder)) {
+    const started = Date.now();
+    counts.push(await valgrindFile(valgrind, file, args));
+    console.log(`${file}: ${((Date.now() - started) / 1000).toFixed(0)} s under valgrind`);
+  }
+  return addCounts(...counts);
+}
+
+async function jest(args, { env = {}, command = [process.execPath], timeoutMs } = {}) {
   const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'e2b-swarm-counts-'));
   const file = path.join(folder, 'counts');
   try {
     const [program, ...first] = command;
     const { ok } = await run(program, [...first, ...JEST, ...args], {
       env: { ...process.env, ...env, E2B_SWARM_COUNTS: file },
+      timeoutMs,
     });
     const text = fs.existsSync(file) ? fs.readFileSync(file, 'utf8') : 'null';
     return settle(JSON.parse(text), ok);
@@ -212,7 +230,8 @@ const STAGES = {
     goal: 'asan',
     run: (args) => jest(['test/lifecycle', ...args], { env: sanitizerEnv({ leaks: false }) }),
   },
-  'addon-valgrind': { goal: 'test', run: (args) => valgrindJest([...UNDER_VALGRIND, ...args]) },
+  'addon-valgrind': { goal: 'test', run: (args) => valgrindJest('test/native', args) },
+  'lifecycle-valgrind': { goal: 'test', run: (args) => valgrindJest('test/lifecycle', args) },
   jest: { goal: 'test', run: (args) => jest(args) },
   compat: { goal: 'test', run: (args) => jest(['test/compat', ...args]) },
   // As in every run of the tests, with five times as many calls.

@@ -8,6 +8,7 @@ const { once } = require('node:events');
 const native = require('../../lib');
 const { createAuthority } = require('../../lib/local/certificate');
 const { waitFor } = require('../helpers/backend');
+const { patience } = require('../helpers/pace');
 const { END, OVER, START, event, honestAnswer, opOf } = require('../helpers/hostile/honest');
 
 const MIB = 1024 * 1024;
@@ -64,36 +65,40 @@ function printer(stream, bytes) {
   return state;
 }
 
-test('a reader who stops holds back his stream within the window, and no neighbour', async () => {
-  const bytes = Math.ceil((80 * MIB) / PIECE) * PIECE;
-  let goOn;
-  const stopped = new Promise((resolve) => (goOn = resolve));
-  let read = 0;
-  const run = native.executeE2bProcess('i1', 'true', null, 60, false, {
-    ...client,
-    onStdout(text) {
-      read += text.length;
-      return stopped;
-    },
-  });
-  await waitFor(() => streams.length === 1);
-  const state = printer(streams[0], bytes);
-  let before = -1;
-  await waitFor(
-    async () => {
-      const still = state.given > WINDOW / 2 && state.given === before;
-      before = state.given;
-      // The neighbours' answers are behind all that the slow stream has been allowed to send.
-      await native.listE2bSandboxes('all', client);
-      return still;
-    },
-    { timeoutMs: 20_000, intervalMs: 50 },
-  );
-  expect(state.given).toBeLessThanOrEqual(WINDOW + MIB);
-  expect(read).toBeLessThan(MIB);
-  await expect(native.listE2bSandboxes('all', client)).resolves.toEqual([]);
-  goOn();
-  await expect(run).resolves.toMatchObject({ exitCode: 0 });
-  expect(read).toBe(bytes);
-  expect(sessions.size).toBe(1);
-}, 40_000);
+test(
+  'a reader who stops holds back his stream within the window, and no neighbour',
+  async () => {
+    const bytes = Math.ceil((80 * MIB) / PIECE) * PIECE;
+    let goOn;
+    const stopped = new Promise((resolve) => (goOn = resolve));
+    let read = 0;
+    const run = native.executeE2bProcess('i1', 'true', null, 60, false, {
+      ...client,
+      onStdout(text) {
+        read += text.length;
+        return stopped;
+      },
+    });
+    await waitFor(() => streams.length === 1);
+    const state = printer(streams[0], bytes);
+    let before = -1;
+    await waitFor(
+      async () => {
+        const still = state.given > WINDOW / 2 && state.given === before;
+        before = state.given;
+        // The neighbours' answers are behind all that the slow stream has been allowed to send.
+        await native.listE2bSandboxes('all', client);
+        return still;
+      },
+      { timeoutMs: 20_000, intervalMs: 50 },
+    );
+    expect(state.given).toBeLessThanOrEqual(WINDOW + MIB);
+    expect(read).toBeLessThan(MIB);
+    await expect(native.listE2bSandboxes('all', client)).resolves.toEqual([]);
+    goOn();
+    await expect(run).resolves.toMatchObject({ exitCode: 0 });
+    expect(read).toBe(bytes);
+    expect(sessions.size).toBe(1);
+  },
+  patience(40_000),
+);
