@@ -16,7 +16,6 @@ const TEST_TIMEOUT_MS = 300_000;
 // V8 writes its code as it goes, and keeps pointers where valgrind does not look for them: leaks are
 // LeakSanitizer's to find.
 const OPTIONS = [
-  '-q',
   '--smc-check=all-non-file',
   '--fair-sched=try',
   '--leak-check=no',
