@@ -4,6 +4,7 @@
 // file with the runtime, name by name.
 
 import { EventEmitter } from 'node:events';
+import type { Store } from './store';
 
 /** The version of this package. */
 export function getVersion(): string;
@@ -958,7 +959,10 @@ export class AuthenticationError extends E2bError {}
 export class PermissionError extends E2bError {}
 /** NOT_FOUND (404), SANDBOX_GONE (its daemon cannot be reached any more). */
 export class NotFoundError extends E2bError {}
-/** CONFLICT (409): look at its state first. */
+/**
+ * CONFLICT (409): look at its state first. LEASE_OVER: the lease was released, has expired or is lost;
+ * FENCED: another manager has taken the sandbox over, which thought this one dead.
+ */
 export class ConflictError extends E2bError {}
 /** RATE_LIMITED (429): wait for `retryAfterMs`. */
 export class RateLimitError extends E2bError {}
@@ -982,9 +986,9 @@ export class ProtocolError extends E2bError {}
 export class ServerError extends E2bError {}
 /** CANCELLED: `cause` is the reason of the signal. */
 export class CancelledError extends E2bError {}
-/** CAPACITY. */
+/** CAPACITY: no place in the fleet, or `pool.maxWaiters` wait already. */
 export class CapacityError extends E2bError {}
-/** BUDGET. */
+/** BUDGET: a `hardStop` would be passed; nothing was sent. */
 export class BudgetError extends E2bError {}
 /** CLOSED. */
 export class ClosedError extends E2bError {}
@@ -1138,12 +1142,127 @@ export interface ManagerSettings {
   /** Background rounds keep the process alive. Default false. */
   keepAlive: boolean;
   health: Readonly<Required<HealthThresholds>>;
+  pool: PoolSettings;
+  /** The next five as they were given; undefined: their defaults. */
+  readonly price?: Price;
+  readonly budget?: BudgetConfig;
+  readonly creationGuard?: CreationGuardOptions;
+  readonly retry?: RetryPolicy;
+  readonly breaker?: BreakerPolicy | false;
+}
+
+/** What is ready when, by the clocks of a place. Where windows overlap, the largest counts. */
+export interface PoolSchedule {
+  /** Default 'UTC'. */
+  timeZone?: string;
+  /** Outside of the windows, and on holidays. Default 0. */
+  base?: number;
+  windows?: ReadonlyArray<{
+    /** On which it begins. Default Monday to Friday. */
+    days?: ReadonlyArray<'sun' | 'mon' | 'tue' | 'wed' | 'thu' | 'fri' | 'sat'>;
+    /** 'HH:MM'. */
+    from: string;
+    /** Not after `from`: on the next day. '24:00' is the end of the day. */
+    to: string;
+    size: number;
+  }>;
+  /** 'YYYY-MM-DD'. */
+  holidays?: readonly string[];
+  /** Each window begins so much earlier. Default 0. */
+  leadMinutes?: number;
+}
+
+/** What `pool.reset` is given: a sandbox that nobody has at this moment. */
+export interface ResetContext {
+  sandboxId: string;
+  /** Runs a command in it; as executeE2bProcess, and ended with the hook. */
+  execute(
+    command: string,
+    args?: readonly string[] | null,
+    options?: Omit<ExecuteProcessOptions, 'background' | 'signal'>,
+  ): Promise<ProcessResult>;
+  /** Aborted after 30 s, the hook's time. */
+  signal: AbortSignal;
+}
+
+/** How long things may take, last and wait. Times in ms; docs/guarantees.md says what each is for. */
+export interface PoolNumbers {
+  /** So long the list is read after a create without an answer, before another one is sent. 5,000. */
+  settleMs: number;
+  /** So long what such a create may still have made is watched for, in its place. 120,000. */
+  watchMs: number;
+  /** So long after its end a sandbox must be absent from the list to count as gone. 5,000. */
+  verifyMs: number;
+  /** Between two passes of reconcile; 0: when asked, and while something is open. 60,000. */
+  reconcileMs: number;
+  /** Default of `acquire`. 60,000. */
+  acquireTimeoutMs: number;
+  /** To have waited so long counts as much as one priority more. 10,000. */
+  agingMs: number;
+  /** That wait in `acquire`; the next one is told CAPACITY. 10,000. */
+  maxWaiters: number;
+  /** A lease renews itself no longer than this. 86,400,000. */
+  maxLeaseMs: number;
+  /** Idle sandboxes that are kept ready. 0 to 100, default 0. */
+  warm: number;
+  /** Of these under way at a time. Default 5. */
+  burst: number;
+  /** Leases after which a sandbox is ended; 0: any number. Default 0. */
+  maxUses: number;
+  /** Age from which one is ended instead of handed out; a random part (2.5 %) less. 0: any. Default 0. */
+  maxAgeMs: number;
+  /** Share of its life that must be left at its hand-out. 0 to 0.99, default 0.25. */
+  minRemaining: number;
+}
+
+export interface PoolOptions extends Partial<PoolNumbers> {
+  /** What the warm ones are made from. Default: the defaults of a sandbox. */
+  warmSpec?: TradingSandboxConfig | null;
+  /** Instead of `warm`: as many as the time of day says. */
+  schedule?: PoolSchedule | null;
+  /** Makes a recycled sandbox fit for another owner; one that rejects ends it. Default: none. */
+  reset?: ((context: ResetContext) => unknown) | null;
+}
+
+/** `config.pool` as it reads: complete. `schedule` in a checked form of its own. */
+export type PoolSettings = Readonly<PoolNumbers & Pick<PoolOptions, 'warmSpec' | 'reset'>> & {
+  readonly schedule: object | null;
+};
+
+/** Holds back the replacement of what dies as soon as it is made. Times in ms. */
+export interface CreationGuardOptions {
+  /** Who lived less has died early. Default 60,000. */
+  shortLifeMs?: number;
+  /** Early deaths of one kind (fingerprint) that are replaced at once. 1 to 1,000, default 5. */
+  burst?: number;
+  /** Each further one waits for its turn; one comes in so long. Default 60,000. */
+  refillMs?: number;
 }
 
 export interface SandboxManagerConfig
-  extends Partial<Omit<ManagerSettings, 'health'>>, ManagerConnection {
+  extends
+    Partial<
+      Omit<
+        ManagerSettings,
+        'health' | 'pool' | 'price' | 'budget' | 'creationGuard' | 'retry' | 'breaker'
+      >
+    >,
+    ManagerConnection {
   health?: HealthThresholds;
-  /** Goes into the metadata of every sandbox as `e2b-swarm.owner`. */
+  pool?: PoolOptions;
+  /** What sandboxes cost; docs/money.md. */
+  price?: Price;
+  budget?: BudgetConfig;
+  creationGuard?: CreationGuardOptions;
+  retry?: RetryPolicy;
+  /** False: nothing is held back. */
+  breaker?: BreakerPolicy | false;
+  /**
+   * What must survive this process, of `e2b-swarm/store`; its maker closes it. Managers with one store
+   * and one `owner` share one quota, one pool and one budget. Default: a memoryStore of its own.
+   */
+  store?: Store;
+  /** Name of the fleet; in the metadata of every sandbox as `e2b-swarm.owner`. Default 'e2b-swarm'. */
   owner?: string;
   /** Prices for agents. */
   data?: PriceSource;
@@ -1308,10 +1427,16 @@ export interface CostReview {
 }
 
 /** `manager.config`: an assignment is checked and takes effect at once. */
-export type LiveConfig = Omit<SandboxManagerConfig, 'clock' | keyof ManagerSettings> &
-  Omit<ManagerSettings, 'health'> & {
+export type LiveConfig = Omit<
+  SandboxManagerConfig,
+  'clock' | 'owner' | 'store' | keyof ManagerSettings
+> &
+  Omit<ManagerSettings, 'health' | 'pool'> & {
     get health(): ManagerSettings['health'];
     set health(thresholds: HealthThresholds);
+    get pool(): PoolSettings;
+    /** What is not given is the default again. */
+    set pool(options: PoolOptions);
   };
 
 /** What a sandbox is made from. */
@@ -1502,7 +1627,8 @@ export interface FleetHealthReport {
 export interface RecoveryResult {
   success: true;
   oldId: string;
-  newId: string;
+  /** Null: not replaced. It was leased, or made by another manager. */
+  newId: string | null;
   /** How many were started again. */
   agents: number;
 }
@@ -1568,6 +1694,28 @@ export interface ShutdownResult {
 /** `failed` names the sandboxes that may still run. */
 export type ShutdownFailure = ManagerFailure & Omit<ShutdownResult, 'success'>;
 
+/** Why a sandbox has left the manager. 'fenced': another manager has it, and it lives. */
+export type EndReason =
+  | 'cleanup'
+  | 'recovery'
+  | 'shutdown'
+  | 'gone'
+  | 'released'
+  | 'expired'
+  | 'retired'
+  | 'evicted'
+  | 'fenced';
+
+/** The classes of calls by which breakers and throttles are kept. */
+export type CallClass = 'create' | 'execute' | 'terminate' | 'renew' | 'look' | 'read' | 'write';
+
+/** A lease in an event. `owner` as it was given to `acquire`; `token` is the fencing token. */
+export interface LeaseFacts {
+  sandboxId: string;
+  owner: string | null;
+  token: number;
+}
+
 /** What each event carries. The first ten are the contract. */
 export interface SandboxManagerEvents {
   'sandbox:created': [sandbox: SandboxRecord];
@@ -1583,9 +1731,25 @@ export interface SandboxManagerEvents {
   /** Needs no listener. */
   error: [failure: { type: string; sandboxId: string | null; error: Error }];
   shutdown: [];
-  'sandbox:terminated': [
-    end: { sandboxId: string; reason: 'cleanup' | 'recovery' | 'shutdown' | 'gone' },
+  'sandbox:terminated': [end: { sandboxId: string; reason: EndReason }];
+  'lease:acquired': [lease: LeaseFacts & { expiresAt: string }];
+  /** `recycled`: it is back in the pool; else it was ended. */
+  'lease:released': [lease: LeaseFacts & { recycled: boolean }];
+  /** At `pool.maxLeaseMs`, or it could not be renewed; its sandbox is ended. */
+  'lease:expired': [lease: LeaseFacts];
+  /** The sandbox died, or was ended or taken over, under its holder. */
+  'lease:lost': [lease: LeaseFacts & { reason: EndReason }];
+  /** What reconcile did, but for looks and for what is proven gone. */
+  'orphan:reaped': [
+    action: {
+      sandboxId: string | null;
+      action: Exclude<ReconcileAction['do'], 'forget' | 'doubt'>;
+      reason: string;
+    },
   ];
+  alert: [alert: ManagerAlert];
+  'budget:warning': [crossing: BudgetCrossing];
+  'budget:exceeded': [crossing: BudgetCrossing];
   'agent:signal': [
     line: { sandboxId: string; agentId: string; agentType: string; signal: AgentSignal },
   ];
@@ -1612,7 +1776,43 @@ export interface SandboxManagerEvents {
       code: string;
     },
   ];
+  'retry:refused': [
+    refusal: {
+      type: string;
+      sandboxId: string | null;
+      attempt: number;
+      code: string;
+      reason: 'budget' | 'deadline' | 'retry-after';
+    },
+  ];
+  'breaker:open': [
+    breaker: {
+      class: CallClass;
+      backend: string;
+      reason: 'failures' | 'slow' | 'probes' | 'lost-probe' | 'isolated';
+      /** For how long, and how often in a row; not of 'isolated'. */
+      forMs?: number;
+      opens?: number;
+      /** Of the window; of 'failures' and 'slow'. */
+      calls?: number;
+      failures?: number;
+      slow?: number;
+    },
+  ];
+  'breaker:half-open': [breaker: { class: CallClass; backend: string }];
+  'breaker:closed': [breaker: { class: CallClass; backend: string; reason: 'probes' | 'reset' }];
+  'throttle:rejected': [call: { type: string; class: CallClass; backend: string }];
+  /** `key`: the template whose creates fail; `failures` in a row, `times` ejected. */
+  'ejection:ejected': [ejection: { key: string; forMs: number; times: number; failures: number }];
+  'ejection:returned': [ejection: { key: string }];
 }
+
+/** What somebody should look at. */
+export type ManagerAlert =
+  /** A sandbox that was ended, and lives; it has been ended once more. */
+  | { type: 'leak'; sandboxId: string; reason: string }
+  /** What dies as soon as it is made is not replaced at once any more. */
+  | { type: 'creation-guard'; fingerprint: string; waitMs: number; earlyDeaths: number };
 
 /** A map of records that is always current and cannot be changed. */
 export interface SandboxView extends Iterable<[string, SandboxRecord]> {
@@ -1633,9 +1833,156 @@ export interface CallOptions {
   signal?: AbortSignal;
 }
 
+export interface AcquireOptions extends CallOptions {
+  /** CANCELLED gives up the waiting; what was begun for it goes into the pool. */
+  signal?: AbortSignal;
+  /** Default `pool.acquireTimeoutMs`, 60,000. */
+  timeoutMs?: number;
+  /** A recycled sandbox goes to the same owner only, unless `pool.reset` has run. Default: none. */
+  owner?: string | null;
+  /** -1,000 to 1,000; higher goes first. Default 0. */
+  priority?: number;
+}
+
+export interface LeaseSnapshot {
+  sandboxId: string;
+  token: number;
+  owner: string | null;
+  /** ISO. */
+  expiresAt: string;
+  over: 'released' | 'expired' | 'lost' | null;
+}
+
+/**
+ * A sandbox of one's own until `release`. Each call first makes sure that the lease still holds: it
+ * rejects with LEASE_OVER, FENCED or SANDBOX_GONE, and nothing is sent, when it does not. The sandbox
+ * is given its whole life again at half of it, until `release` or `pool.maxLeaseMs`.
+ */
+export interface Lease extends AsyncDisposable {
+  readonly sandboxId: string;
+  /** The fencing token: greater with each lease of one sandbox. */
+  readonly token: number;
+  readonly owner: string | null;
+  /** ISO, by this machine's clock; before the end of the sandbox's own life. */
+  readonly expiresAt: string;
+  /** Null while it holds. */
+  readonly over: 'released' | 'expired' | 'lost' | null;
+  /** As executeE2bProcess; `timeout` in seconds. */
+  execute<E extends ProcessEncoding = 'utf8'>(
+    command: string,
+    args: readonly string[] | null | undefined,
+    options: ExecuteProcessOptions<E> & { background: true; timeout?: number },
+  ): Promise<ProcessHandle<OutputOf<E>>>;
+  execute<E extends ProcessEncoding = 'utf8'>(
+    command: string,
+    args?: readonly string[] | null,
+    options?: ExecuteProcessOptions<E> & { background?: false; timeout?: number },
+  ): Promise<ProcessResult<OutputOf<E>>>;
+  /** As runE2bAgent. */
+  runAgent(
+    agentType: string,
+    symbols: readonly string[],
+    strategyParams: Record<string, unknown> | string | undefined,
+    useGpu: boolean | undefined,
+    options: RunAgentOptions & { background: true },
+  ): Promise<AgentHandle>;
+  runAgent(
+    agentType: string,
+    symbols: readonly string[],
+    strategyParams?: Record<string, unknown> | string,
+    useGpu?: boolean,
+    options?: RunAgentOptions & { background?: false },
+  ): Promise<AgentRun>;
+  /** As writeE2bFile. */
+  writeFile(path: string, data: FileBytes, options?: WriteFileOptions): Promise<WrittenFile>;
+  writeFile(
+    path: string,
+    data: FileSource,
+    options?: WriteFileOptions & { size?: number },
+  ): Promise<WrittenFile>;
+  /** As readE2bFile. */
+  readFile(
+    path: string,
+    options: FileOptions & { encoding: 'stream'; offset?: number },
+  ): Promise<import('node:stream').Readable>;
+  readFile(
+    path: string,
+    options: FileOptions & { encoding: 'buffer'; maxBytes?: number },
+  ): Promise<Buffer>;
+  readFile(
+    path: string,
+    options?: FileOptions & { encoding?: 'utf8'; maxBytes?: number },
+  ): Promise<string>;
+  /** Its whole life again, from now. @returns the new `expiresAt` */
+  renew(): Promise<string>;
+  /** Rejects when the lease does not hold. */
+  check(): Promise<void>;
+  /**
+   * Ends the sandbox, or with `recycle` puts it back into the pool: for the same owner, or for anybody
+   * once `pool.reset` has run. Twice rejects with LEASE_OVER; `await using` does it by itself.
+   */
+  release(options?: { recycle?: boolean }): Promise<{ sandboxId: string; recycled: boolean }>;
+  toJSON(): LeaseSnapshot;
+}
+
+export interface ReconcileAction {
+  /**
+   * kill: a sandbox of ours that nobody may have; adopt: an idle one of a dead manager; end: finishes
+   * or undoes what a dead one began; watch: a create that nobody settles any more; forget: proven gone;
+   * doubt: not in the list, asked for by its id.
+   */
+  do: 'kill' | 'adopt' | 'end' | 'watch' | 'forget' | 'doubt';
+  reason: string;
+  sandboxId: string | null;
+  failed: boolean;
+}
+
+export interface ReconcileResult {
+  /** Sandboxes of this owner and store at the far end. */
+  listed: number;
+  /** Of the ledger. */
+  rows: number;
+  /** Whether the list was read to its end: else nothing counts as gone. */
+  complete: boolean;
+  dryRun: boolean;
+  actions: ReconcileAction[];
+  done: number;
+  failed: number;
+  /** What a later pass has to look at again. */
+  left: number;
+}
+
+export interface ReapResult {
+  dryRun: boolean;
+  /** Those that were ended, or with `failed` could not be. */
+  reaped: Array<{ sandboxId: string | null; reason: string; failed: boolean }>;
+  complete: boolean;
+}
+
+/** What the fleet is at this moment, without secrets. */
+export interface FleetSnapshot {
+  owner: string;
+  /** The id of this manager in the store. */
+  instance: string;
+  store: { durability: Store['durability']; shared: boolean };
+  /** `maxPoolSize`, or less where the far end has refused more. */
+  maximum: number;
+  /** Places taken by this manager: live, being created, awaiting replacement. */
+  taken: number;
+  live: number;
+  idle: number;
+  leased: number;
+  /** In `acquire`. */
+  waiting: number;
+  /** How many idle ones should be ready now. */
+  warmTarget: number;
+  leases: LeaseSnapshot[];
+}
+
 /**
  * A fleet of sandboxes. Methods answer result objects and never reject for a failure; a failure is
- * also told as `error`. Order, always: state, then event, then promise.
+ * also told as `error`. The methods from `acquire` to `drain` reject with an E2bError instead. Order,
+ * always: state, then event, then promise.
  */
 export class SandboxManager extends EventEmitter<SandboxManagerEvents> implements AsyncDisposable {
   /** @throws {InvalidArgumentError} UNKNOWN_OPTION, INVALID_ARGUMENT */
@@ -1651,6 +1998,35 @@ export class SandboxManager extends EventEmitter<SandboxManagerEvents> implement
   readonly _healthMonitoringInterval: unknown;
   /** Null when stopped. */
   readonly _cleanupInterval: unknown;
+
+  /**
+   * Waits for a sandbox of one's own: an idle one made from the same spec, looked at before it is
+   * handed out, else a new one as soon as there is a place. First come, first served within a
+   * priority; whoever waits longer counts for more.
+   *
+   * Rejects with TIMEOUT (the last failure is its `cause`), CANCELLED, CAPACITY (`pool.maxWaiters`),
+   * CLOSED, BUDGET, and what the far end says of the spec.
+   */
+  acquire(spec?: TradingSandboxConfig | null, options?: AcquireOptions): Promise<Lease>;
+  /** Does work with a sandbox of one's own, which is released at the end, whatever the end is. */
+  use<T>(
+    spec: TradingSandboxConfig | null | undefined,
+    work: (lease: Lease) => Promise<T> | T,
+    options?: AcquireOptions & { recycle?: boolean },
+  ): Promise<T>;
+  /**
+   * Holds the far end's list against the ledger, and acts: ends what nobody may have, finishes or
+   * undoes what a dead manager began, forgets what is proven gone. Touches only what is of this owner
+   * name and store, and nothing of a manager that lives. `dryRun` only says what it would do.
+   */
+  reconcile(options?: { dryRun?: boolean }): Promise<ReconcileResult>;
+  /** A pass of reconcile; answers which sandboxes it has ended. */
+  reap(options?: { dryRun?: boolean }): Promise<ReapResult>;
+  /** No more orders; waits until no lease is held and all work has ended, then shuts down. */
+  drain(options?: CallOptions): Promise<ShutdownResult | ShutdownFailure>;
+  /** What was spent since this manager began, by whom and on what, and how the budget stands. */
+  cost(): CostSnapshot & { budget: BudgetSnapshot | null };
+  inspect(): FleetSnapshot;
 
   createTradingSandbox(
     config?: TradingSandboxConfig,

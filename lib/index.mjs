@@ -41,6 +41,7 @@ export const {
   getE2bSandboxLogs,
   getE2bSandboxUrl,
   writeE2bFile,
+  writeE2bFiles,
   readE2bFile,
   listE2bFiles,
   removeE2bFile,
