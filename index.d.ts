@@ -1224,10 +1224,8 @@ export interface PoolOptions extends Partial<PoolNumbers> {
   reset?: ((context: ResetContext) => unknown) | null;
 }
 
-/** `config.pool` as it reads: complete. `schedule` in a checked form of its own. */
-export type PoolSettings = Readonly<PoolNumbers & Pick<PoolOptions, 'warmSpec' | 'reset'>> & {
-  readonly schedule: object | null;
-};
+/** `config.pool` as it reads: complete. */
+export type PoolSettings = Readonly<Required<PoolOptions>>;
 
 /** Holds back the replacement of what dies as soon as it is made. Times in ms. */
 export interface CreationGuardOptions {

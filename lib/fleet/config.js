@@ -165,7 +165,7 @@ class ManagerConfig {
     const shown = Object.entries(this.#values).filter(
       ([name, value]) => !KEYS[name].hidden && value !== undefined,
     );
-    return Object.fromEntries(shown);
+    return { ...Object.fromEntries(shown), pool: shownPool(this.#values.pool) };
   }
 
   /**
@@ -195,6 +195,13 @@ class ManagerConfig {
     this.#values[name] = value === undefined ? initial : check(value, name);
     this.#onChange(name);
   }
+}
+
+// The environment of the warm ones by its names, as in every record.
+function shownPool({ warmSpec, ...pool }) {
+  if (!warmSpec?.env) return { ...pool, warmSpec };
+  const { env, ...rest } = warmSpec;
+  return { ...pool, warmSpec: { ...rest, envKeys: Object.keys(env) } };
 }
 
 function setKnown(target, name, value) {

@@ -53,7 +53,9 @@ function checkPool(given, name) {
   if (reset !== null && typeof reset !== 'function') {
     throw invalid(`${name}.reset must be a function, not ${show(reset)}`);
   }
-  const pool = { warmSpec, schedule: schedule && resolveSchedule(schedule), reset };
+  if (schedule !== null) resolveSchedule(schedule);
+  // As it was given, so that whoever reads the options can give them back changed.
+  const pool = { warmSpec, schedule: structuredClone(schedule), reset };
   for (const [key, [initial, range]] of Object.entries(NUMBERS)) {
     const value = numbers[key] ?? initial;
     pool[key] = checkNumber(value, `${name}.${key}`, range);

@@ -4,7 +4,7 @@
 // from `pool.warmSpec`, a few at a time. A creation that fails is not tried again at once: the pool
 // that cannot be filled must not become a storm. Shrinking is the cleanup's business.
 
-const { targetAt } = require('../money/schedule');
+const { resolveSchedule, targetAt } = require('../money/schedule');
 const { backoffMs } = require('../policy/backoff');
 
 const BASE_MS = 1_000;
@@ -32,7 +32,8 @@ class Warmer {
   /** How many should be ready now. */
   get target() {
     const { warm, schedule } = this.#core.config.get('pool');
-    return schedule === null ? warm : targetAt(schedule, this.#core.clock.now());
+    if (schedule === null) return warm;
+    return targetAt(resolveSchedule(schedule), this.#core.clock.now());
   }
 
   /** Starts what is missing; resolves when that has ended. */

@@ -125,6 +125,24 @@ describe('the facade', () => {
     }).toThrow(TypeError);
   });
 
+  test('the pool as it reads can be given back changed, with its schedule', () => {
+    const schedule = { windows: [{ from: '09:30', to: '16:00', size: 3 }] };
+    const config = make({ pool: { schedule, verifyMs: 1 } });
+    config.pool = { ...config.pool, warm: 2 };
+    expect(config.pool).toMatchObject({ schedule, verifyMs: 1, warm: 2 });
+    schedule.windows.length = 0;
+    expect(config.pool.schedule.windows).toHaveLength(1);
+  });
+
+  test('the environment of the warm ones is shown by its names, not its values', () => {
+    const env = { KEY: '5ec7e7' };
+    const config = make({ pool: { warmSpec: { template: 'base', env } } });
+    const shown = `${JSON.stringify(config)} ${inspect(config, { depth: 9 })}`;
+    expect(shown).toContain('KEY');
+    expect(shown).not.toContain('5ec7e7');
+    expect(config.pool.warmSpec.env).toEqual(env);
+  });
+
   test('an unknown name cannot be assigned, defined or deleted', () => {
     const config = make();
     expect(() => {
