@@ -16,12 +16,18 @@ const KEYS = [
   'env',
   'metadata',
   'autoPause',
+  'autoPauseMemory',
+  'autoResume',
   'allowInternetAccess',
+  'network',
 ];
+
+/** Handed on as they are; what is not given is not sent. */
+const HANDED_ON = ['autoPause', 'autoPauseMemory', 'autoResume', 'allowInternetAccess', 'network'];
 
 /**
  * @param {object} [given] { name, template = 'base', timeout = 3600 (s), memoryMb, cpuCount, env,
- *   metadata, autoPause, allowInternetAccess }
+ *   metadata, autoPause, autoPauseMemory, autoResume, allowInternetAccess, network }
  * @param {() => string} makeName for a sandbox without a name
  * @returns {Readonly<object>} spec, with `fingerprint`
  * @throws {InvalidArgumentError} UNKNOWN_OPTION, INVALID_ARGUMENT
@@ -36,9 +42,10 @@ function createSpec(given, makeName) {
     cpuCount: config.cpuCount ?? null,
     env: copyOf(config.env, 'env'),
     metadata: copyOf(config.metadata, 'metadata'),
-    autoPause: config.autoPause ?? null,
-    allowInternetAccess: config.allowInternetAccess ?? null,
   };
+  for (const key of HANDED_ON) {
+    if (config[key] != null) spec[key] = structuredClone(config[key]);
+  }
   return Object.freeze({ ...spec, fingerprint: fingerprint(spec) });
 }
 
@@ -67,4 +74,4 @@ function canonical(value) {
   return `{${fields.map((key) => `${JSON.stringify(key)}:${canonical(value[key])}`).join()}}`;
 }
 
-module.exports = { createSpec };
+module.exports = { HANDED_ON, createSpec };

@@ -10,6 +10,7 @@ const { sleep } = require('../clock');
 const { decision } = require('../debug');
 const { failoverBackends } = require('../policy/failover');
 const { linkSignals } = require('../policy/signals');
+const { HANDED_ON } = require('./create-spec');
 const { cancelled } = require('./give-up');
 const { Member } = require('./member');
 const { withDetails } = require('./results');
@@ -187,9 +188,7 @@ class Creation {
     };
     if (Object.keys(spec.env).length > 0) wish.env = { ...spec.env };
     if (Object.keys(spec.metadata).length > 0) wish.metadata = { ...spec.metadata };
-    for (const key of ['autoPause', 'allowInternetAccess']) {
-      if (spec[key] !== null) wish[key] = spec[key];
-    }
+    for (const key of HANDED_ON) if (spec[key] !== undefined) wish[key] = spec[key];
     return wish;
   }
 

@@ -71,7 +71,7 @@ class SandboxManager extends LeasingManager {
    * Creates a sandbox; it is idle in the pool afterwards.
    *
    * @param {object} [config] { name, template 'base', timeout 3600 (s), memoryMb, cpuCount, env,
-   *   metadata, autoPause, allowInternetAccess }
+   *   metadata, autoPause, autoPauseMemory, autoResume, allowInternetAccess, network }
    * @param {{ signal?: AbortSignal }} [options]
    * @returns {Promise<object>} { success, sandboxId, sandbox, message }; CAPACITY at once when full;
    *   `outcome: 'unknown'` when nobody can say whether a sandbox was made

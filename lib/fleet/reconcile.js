@@ -371,7 +371,7 @@ function specOf({ fingerprint, data }) {
   return Object.freeze({
     ...{ name: data.name, template: data.template, timeout: data.timeout },
     ...{ memoryMb: null, cpuCount: null, env: Object.freeze({}), metadata: Object.freeze({}) },
-    ...{ autoPause: null, allowInternetAccess: null, fingerprint, foreign: true },
+    ...{ fingerprint, foreign: true },
   });
 }
 

@@ -246,3 +246,15 @@ test('a signal gives up: what was made meanwhile is ended', async () => {
   expect(fleet.backend.sandboxes()).toEqual([]);
   expect(manager.stats.sandboxesCreated).toBe(0);
 });
+
+test('how a sandbox reaches the network and is woken travels with its create', async () => {
+  const manager = fleet.manager();
+  const spec = { autoResume: true, autoPause: true, network: { denyOut: ['0.0.0.0/0'] } };
+  expect(await manager.createTradingSandbox(spec)).toMatchObject({ success: true });
+  const [{ body }] = fleet.asked('create');
+  expect(JSON.parse(body)).toMatchObject({ network: { denyOut: ['0.0.0.0/0'] } });
+  expect(JSON.parse(body)).toHaveProperty('autoResume');
+  expect(await manager.getOrCreateSandbox(spec)).toMatchObject({ reused: true });
+  const open = await manager.getOrCreateSandbox({ autoResume: true, autoPause: true });
+  expect(open).toMatchObject({ reused: false });
+});

@@ -37,6 +37,8 @@ test.each([
   [{ env: { AB: '1' } }],
   [{ metadata: { A: '1' } }],
   [{ autoPause: true }],
+  [{ autoResume: true }],
+  [{ network: { denyOut: ['0.0.0.0/0'] } }],
   [{ allowInternetAccess: false }],
   [{ allowInternetAccess: true }],
 ])('%j is a sandbox of its own', (given) => {
