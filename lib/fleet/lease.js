@@ -53,7 +53,10 @@ class Lease {
 
   /** Null while it holds; else 'released', 'expired' or 'lost'. */
   get over() {
-    return this.#over ?? (this.#member.status === 'terminated' ? 'lost' : null);
+    if (this.#over !== null) return this.#over;
+    if (this.#member.status === 'terminated') return 'lost';
+    // The timer that ends it may be late.
+    return this.#leases.clock.steady() >= this.#endsAt ? 'expired' : null;
   }
 
   /**
@@ -184,7 +187,7 @@ class Lease {
     try {
       await this.renew();
     } catch (error) {
-      if (this.over !== null) return;
+      if (this.#over !== null || this.#member.status === 'terminated') return;
       if (this.#leases.clock.steady() >= this.#endsAt) {
         await this.#expire();
         return;

@@ -200,10 +200,16 @@ class Leases {
 
   // Full of idle sandboxes that nobody waits for: the one not used for longest makes room.
   async #makeRoom() {
-    const wanted = new Set(this.#waiters.map(({ spec }) => spec.fingerprint));
+    // One that was recycled for another owner is of no use to who waits, whatever its spec.
+    const isWanted = ({ spec, holder }) =>
+      this.#waiters.some(
+        (waiter) =>
+          waiter.spec.fingerprint === spec.fingerprint &&
+          (holder === null || holder === waiter.owner),
+      );
     const spare = this.#core.pool
       .idle()
-      .filter(({ spec }) => !wanted.has(spec.fingerprint))
+      .filter((member) => !isWanted(member))
       .sort((a, b) => a.lastUsedAt - b.lastUsedAt);
     for (const member of spare) {
       const ended = await this.#core.discard(member, 'evicted', { onlyIdle: true }).then(
@@ -284,9 +290,13 @@ class Leases {
     const core = this.#core;
     const told = { sandboxId: member.id, owner, token };
     const recycled = recycle && (await this.#isReusable(member));
-    if (recycled) member.taken = false;
-    else await core.discard(member, 'released');
-    core.emit('lease:released', { ...told, recycled });
+    try {
+      if (recycled) member.taken = false;
+      else await core.discard(member, 'released');
+    } finally {
+      // The lease is over also when its sandbox could not be ended yet.
+      core.emit('lease:released', { ...told, recycled });
+    }
     return { sandboxId: member.id, recycled };
   }
 

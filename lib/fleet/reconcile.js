@@ -20,6 +20,8 @@ const SLICE = 1_000;
 /** First wait after something is to be looked for; it doubles while anything is left. */
 const SOON_MS = 1_000;
 const LATE_MS = 30_000;
+/** Past it a timer fires at once. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
 
 class Reconciler {
   #core;
@@ -73,10 +75,11 @@ class Reconciler {
 
   #arm(ms) {
     const { clock } = this.#core;
-    this.#timer = clock.setTimeout(() => {
+    const again = () => {
       this.#timer = null;
       this.#again();
-    }, ms);
+    };
+    this.#timer = clock.setTimeout(again, Math.min(ms, TIMER_MAX_MS));
     this.#timer?.unref?.();
   }
 
