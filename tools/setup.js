@@ -53,7 +53,7 @@ function partsOf({ dev, configurations, databases = false }, state) {
   }
   if (databases) {
     for (const part of [sqlite, postgres]) {
-      parts.push({ isReady: () => part.isReady(state), make: () => part.make(state) });
+      parts.push({ isReady: () => part.isReady(), make: () => part.make() });
     }
   }
   return parts;

@@ -2,14 +2,15 @@
 
 // The compiled part of better-sqlite3, which the tests of sqliteStore need where Node has no SQLite of
 // its own: packages' scripts never run here, so it is built as the addon is, from the sources in the
-// package and against this Node's own headers. It lies where the package looks for it, and goes when
-// npm puts the package in anew.
+// package and against this Node's own headers. It lies where the package looks for it, with a note of what
+// it was made from, and both go when npm puts the package in anew: working trees may share the packages.
 
 const crypto = require('node:crypto');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 
+const { withLock } = require('./lock');
 const { nodeDir, nodeGypCli, npmEnv } = require('./node-tools');
 const { ROOT, SETUP_FOLDER, SetupError, runStep, say } = require('./run-step');
 const { workingPython } = require('./toolchain');
@@ -17,6 +18,7 @@ const { workingPython } = require('./toolchain');
 const PART = 'better-sqlite3';
 const FOLDER = path.join(ROOT, 'node_modules', PART);
 const BUILT = path.join(FOLDER, 'build', 'Release', 'better_sqlite3.node');
+const NOTE = path.join(FOLDER, 'build', 'made-from.txt');
 // It is compiled for tests only, and most of the minute that -O3 takes is of no use to them.
 const OPTIMISATION = '-O1';
 
@@ -24,32 +26,29 @@ function hasBuiltIn() {
   return !!process.getBuiltinModule?.('node:sqlite');
 }
 
-/** From what it is made, as one hash; null: the package is not there. */
-function keyOf(toolchainKey) {
-  const manifest = path.join(FOLDER, 'package.json');
-  if (!fs.existsSync(manifest)) return null;
-  const facts = [toolchainKey, process.version, process.versions.modules, nodeDir(), OPTIMISATION];
-  const hash = crypto.createHash('sha256').update(JSON.stringify(facts));
-  return hash.update(fs.readFileSync(manifest)).digest('hex');
-}
-
-// Tells the built file from one that was cut short or replaced.
-function markOf() {
+/** From what it is made, and what tells the built file from one that was cut short or replaced. */
+function noteNow() {
   const stat = fs.statSync(BUILT, { throwIfNoEntry: false });
-  return stat === undefined ? null : `${stat.size} ${stat.mtimeMs}`;
+  if (stat === undefined) return null;
+  const facts = [process.version, process.versions.modules, nodeDir(), OPTIMISATION];
+  const hash = crypto.createHash('sha256').update(JSON.stringify(facts));
+  hash.update(fs.readFileSync(path.join(FOLDER, 'package.json')));
+  return `${hash.digest('hex')} ${stat.size} ${stat.mtimeMs}\n`;
 }
 
-function isReady(state) {
+function isReady() {
   if (hasBuiltIn()) return true;
-  const mark = markOf();
-  return mark !== null && state.get(PART) === `${keyOf(state.get('toolchain'))} ${mark}`;
+  const note = noteNow();
+  return note !== null && fs.existsSync(NOTE) && fs.readFileSync(NOTE, 'utf8') === note;
 }
 
-function make(state) {
-  const key = keyOf(state.get('toolchain'));
-  if (key === null) throw new SetupError(`the package ${PART} is not in node_modules`);
+function make() {
+  if (!fs.existsSync(FOLDER)) throw new SetupError(`the package ${PART} is not in node_modules`);
+  withLock('build', () => isReady() || build(), { folder: FOLDER });
+}
+
+function build() {
   say(`building ${PART} for the tests, which takes a minute`);
-  state.forget(PART);
   const args = [
     ...[nodeGypCli(), 'rebuild', '--release', `--jobs=${os.availableParallelism()}`],
     `--nodedir=${nodeDir()}`,
@@ -60,8 +59,9 @@ function make(state) {
   // Flags from outside come after those of the package, and win.
   const env = { ...npmEnv(), CFLAGS: OPTIMISATION, CXXFLAGS: OPTIMISATION };
   runStep(PART, process.execPath, args, { env, cwd: FOLDER });
-  if (markOf() === null) throw new SetupError(`the build left no ${path.relative(ROOT, BUILT)}`);
-  state.remember(PART, `${key} ${markOf()}`);
+  const note = noteNow();
+  if (note === null) throw new SetupError(`the build left no ${path.relative(ROOT, BUILT)}`);
+  fs.writeFileSync(NOTE, note);
 }
 
 module.exports = { isReady, make };
