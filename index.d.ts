@@ -1143,9 +1143,10 @@ export interface ManagerSettings {
   keepAlive: boolean;
   health: Readonly<Required<HealthThresholds>>;
   pool: PoolSettings;
-  /** The next five as they were given; undefined: their defaults. */
+  /** The next six as they were given; undefined: their defaults. */
   readonly price?: Price;
   readonly budget?: BudgetConfig;
+  readonly executionCache?: ExecutionCacheOptions;
   readonly creationGuard?: CreationGuardOptions;
   readonly retry?: RetryPolicy;
   readonly breaker?: BreakerPolicy | false;
@@ -1237,12 +1238,35 @@ export interface CreationGuardOptions {
   refillMs?: number;
 }
 
+/** Of answers that `executeStrategy` may give again; `cache: true` asks for that. */
+export interface ExecutionCacheOptions {
+  /** Default 300,000. */
+  ttlMs?: number;
+  /** Default 1,000. */
+  maxEntries?: number;
+  /** Default 64 MiB. */
+  maxBytes?: number;
+}
+
+/** A far end; what it does not say is as the manager's own options. */
+export interface BackendOptions extends ManagerConnection {
+  /** 1 to 64 characters. */
+  name: string;
+}
+
 export interface SandboxManagerConfig
   extends
     Partial<
       Omit<
         ManagerSettings,
-        'health' | 'pool' | 'price' | 'budget' | 'creationGuard' | 'retry' | 'breaker'
+        | 'health'
+        | 'pool'
+        | 'price'
+        | 'budget'
+        | 'executionCache'
+        | 'creationGuard'
+        | 'retry'
+        | 'breaker'
       >
     >,
     ManagerConnection {
@@ -1251,10 +1275,16 @@ export interface SandboxManagerConfig
   /** What sandboxes cost; docs/money.md. */
   price?: Price;
   budget?: BudgetConfig;
+  executionCache?: ExecutionCacheOptions;
   creationGuard?: CreationGuardOptions;
   retry?: RetryPolicy;
   /** False: nothing is held back. */
   breaker?: BreakerPolicy | false;
+  /**
+   * Far ends, 1 to 20, in the order in which a create tries them: the next one when one cannot, never
+   * when something may have been made. A sandbox stays where it was made. Default: one, 'default'.
+   */
+  backends?: readonly BackendOptions[];
   /**
    * What must survive this process, of `e2b-swarm/store`; its maker closes it. Managers with one store
    * and one `owner` share one quota, one pool and one budget. Default: a memoryStore of its own.
@@ -1427,7 +1457,7 @@ export interface CostReview {
 /** `manager.config`: an assignment is checked and takes effect at once. */
 export type LiveConfig = Omit<
   SandboxManagerConfig,
-  'clock' | 'owner' | 'store' | keyof ManagerSettings
+  'backends' | 'clock' | 'owner' | 'store' | keyof ManagerSettings
 > &
   Omit<ManagerSettings, 'health' | 'pool'> & {
     get health(): ManagerSettings['health'];
@@ -1448,8 +1478,12 @@ export interface TradingSandboxConfig {
   cpuCount?: number;
   env?: Record<string, string>;
   metadata?: Record<string, string>;
+  /** These five as in `CreateSandboxOptions`. */
   autoPause?: boolean;
+  autoPauseMemory?: boolean;
+  autoResume?: boolean;
   allowInternetAccess?: boolean;
+  network?: CreateSandboxNetwork;
 }
 
 export type HealthCategory = 'healthy' | 'degraded' | 'unhealthy';
@@ -1799,6 +1833,8 @@ export interface SandboxManagerEvents {
   ];
   'breaker:half-open': [breaker: { class: CallClass; backend: string }];
   'breaker:closed': [breaker: { class: CallClass; backend: string; reason: 'probes' | 'reset' }];
+  /** Names of `backends`; `code` of what the first has said. */
+  failover: [move: { type: 'create_sandbox'; from: string; to: string; code: string }];
   'throttle:rejected': [call: { type: string; class: CallClass; backend: string }];
   /** `key`: the template whose creates fail; `failures` in a row, `times` ejected. */
   'ejection:ejected': [ejection: { key: string; forMs: number; times: number; failures: number }];
@@ -1831,6 +1867,14 @@ export interface CallOptions {
   signal?: AbortSignal;
 }
 
+export interface ExecuteStrategyOptions extends CallOptions {
+  /**
+   * The answer that the same strategy with the same params gave before, in a sandbox of the same spec,
+   * will do, also that of one that runs at this moment. Failures are never kept. Default false.
+   */
+  cache?: boolean;
+}
+
 export interface AcquireOptions extends CallOptions {
   /** CANCELLED gives up the waiting; what was begun for it goes into the pool. */
   signal?: AbortSignal;
@@ -1840,6 +1884,49 @@ export interface AcquireOptions extends CallOptions {
   owner?: string | null;
   /** -1,000 to 1,000; higher goes first. Default 0. */
   priority?: number;
+}
+
+/** A line for bash, a piece of code, or a program with its arguments. */
+export type BatchBlock =
+  | string
+  | {
+      /** Default 'bash'. */
+      language?: 'bash' | 'python' | 'javascript';
+      code: string;
+      args?: readonly string[];
+      /** Ends this block; 0, the default: only the call's own time does. */
+      timeoutMs?: number;
+    }
+  | { command: readonly string[]; timeoutMs?: number };
+
+export interface BatchOptions {
+  /** Seconds, for all of them. Default 300. */
+  timeout?: number;
+  /** The first that fails leaves the rest 'not-run'. Default false. */
+  stopOnFailure?: boolean;
+  /** Of each stream of a block, past which only the end is kept. 1 MiB; less where many share 16 MiB. */
+  maxBlockBytes?: number;
+  options?: Omit<ExecuteProcessOptions, 'background' | 'encoding'>;
+}
+
+export interface BatchBlockResult {
+  /** 'interrupted': it ran when the call's time was over; 'not-run': nothing of it did. */
+  status: 'completed' | 'interrupted' | 'not-run';
+  exitCode: number | null;
+  /** By its own `timeoutMs`. */
+  timedOut: boolean;
+  stdout: string;
+  stderr: string;
+  truncated: boolean;
+  durationMs: number | null;
+}
+
+export interface BatchResult {
+  /** One for each block, in their order. */
+  results: BatchBlockResult[];
+  failed: number;
+  timedOut: boolean;
+  durationMs: number;
 }
 
 export interface LeaseSnapshot {
@@ -1876,6 +1963,12 @@ export interface Lease extends AsyncDisposable {
     args?: readonly string[] | null,
     options?: ExecuteProcessOptions<E> & { background?: false; timeout?: number },
   ): Promise<ProcessResult<OutputOf<E>>>;
+  /**
+   * Runs 1 to 100 blocks one after the other by one request. A block sees the files of those before
+   * it, not their variables or folder. Rejects with INVALID_ARGUMENT before anything is sent, and with
+   * BAD_RESPONSE where the sandbox has no bash 5 with coreutils.
+   */
+  batch(blocks: readonly BatchBlock[], how?: BatchOptions): Promise<BatchResult>;
   /** As runE2bAgent. */
   runAgent(
     agentType: string,
@@ -2046,7 +2139,7 @@ export class SandboxManager extends EventEmitter<SandboxManagerEvents> implement
     sandboxId: string,
     strategy: string,
     params?: (AgentParams & { symbols?: string[] }) | CommandParams | string,
-    options?: CallOptions,
+    options?: ExecuteStrategyOptions,
   ): Promise<ExecuteStrategyResult | ExecuteStrategyFailure>;
   monitorHealth(): Promise<MonitorHealthResult | ManagerFailure>;
   cleanup(): Promise<{ success: true; cleanup: CleanupSummary } | ManagerFailure>;

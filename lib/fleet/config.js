@@ -197,11 +197,11 @@ class ManagerConfig {
   }
 }
 
-// The environment of the warm ones by its names, as in every record.
+// The environment of the warm ones by its names, as in every record; a network has passwords.
 function shownPool({ warmSpec, ...pool }) {
-  if (!warmSpec?.env) return { ...pool, warmSpec };
-  const { env, ...rest } = warmSpec;
-  return { ...pool, warmSpec: { ...rest, envKeys: Object.keys(env) } };
+  if (warmSpec === null) return { ...pool, warmSpec };
+  const { env, network: _network, ...rest } = warmSpec;
+  return { ...pool, warmSpec: { ...rest, envKeys: Object.keys(env ?? {}) } };
 }
 
 function setKnown(target, name, value) {

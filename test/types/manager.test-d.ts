@@ -1,6 +1,7 @@
 import { expectAssignable, expectError, expectType } from 'tsd';
 import {
   AgentHandle,
+  BatchResult,
   BudgetSnapshot,
   CostSnapshot,
   E2bError,
@@ -47,6 +48,11 @@ expectError(new SandboxManager({ pool: { warmth: 1 } }));
 expectError(new SandboxManager({ store: 'file' }));
 expectError(new SandboxManager({ price: 's9' }));
 expectError(new SandboxManager({ breaker: true }));
+new SandboxManager({
+  backends: [{ name: 'eu', apiUrl: 'https://api.eu' }, { name: 'us' }],
+  executionCache: { ttlMs: 1000 },
+});
+expectError(new SandboxManager({ backends: [{ apiUrl: 'https://api.eu' }] }));
 
 expectType<PoolSettings>(manager.config.pool);
 expectType<number>(manager.config.pool.settleMs);
@@ -78,6 +84,12 @@ expectType<Promise<AgentHandle>>(
   lease.runAgent('momentum', ['SPX'], {}, false, { background: true }),
 );
 expectType<Promise<string>>(lease.readFile('/tmp/a'));
+expectType<Promise<BatchResult>>(
+  lease.batch(['ls', { language: 'python', code: '1' }, { command: ['true'], timeoutMs: 5 }], {
+    stopOnFailure: true,
+  }),
+);
+expectError(lease.batch([{ language: 'perl', code: '1' }]));
 expectType<Promise<string>>(lease.renew());
 expectType<Promise<{ sandboxId: string; recycled: boolean }>>(lease.release({ recycle: true }));
 expectError(lease.release(true));
@@ -91,7 +103,9 @@ expectType<Promise<ReapResult>>(manager.reap());
 expectType<Promise<ShutdownResult | ShutdownFailure>>(manager.drain());
 expectType<CostSnapshot & { budget: BudgetSnapshot | null }>(manager.cost());
 expectType<FleetSnapshot>(manager.inspect());
-expectAssignable<TradingSandboxConfig>({ timeout: 60 });
+expectAssignable<TradingSandboxConfig>({ timeout: 60, network: { denyOut: ['0.0.0.0/0'] } });
+manager.executeStrategy('i', 'ls', undefined, { cache: true });
+expectError(manager.deployAgent('i', 'momentum', ['SPX'], {}, { cache: true }));
 
 // ---- events
 
@@ -120,6 +134,7 @@ manager.on('breaker:open', ({ class: name, forMs }) => {
   expectAssignable<string>(name);
   expectType<number | undefined>(forMs);
 });
+manager.on('failover', ({ from, to }) => expectType<string>(from + to));
 manager.on('breaker:half-open', ({ backend }) => expectType<string>(backend));
 manager.on('breaker:closed', ({ reason }) => expectType<'probes' | 'reset'>(reason));
 manager.on('throttle:rejected', ({ type }) => expectType<string>(type));

@@ -134,9 +134,10 @@ describe('the facade', () => {
     expect(config.pool.schedule.windows).toHaveLength(1);
   });
 
-  test('the environment of the warm ones is shown by its names, not its values', () => {
+  test('the warm ones are shown with the names of their environment, and without any secret', () => {
     const env = { KEY: '5ec7e7' };
-    const config = make({ pool: { warmSpec: { template: 'base', env } } });
+    const network = { egressProxy: { address: 'p:1', username: 'u', password: '5ec7e7' } };
+    const config = make({ pool: { warmSpec: { template: 'base', env, network } } });
     const shown = `${JSON.stringify(config)} ${inspect(config, { depth: 9 })}`;
     expect(shown).toContain('KEY');
     expect(shown).not.toContain('5ec7e7');
