@@ -1720,6 +1720,8 @@ export interface ShutdownResult {
   success: true;
   terminated: number;
   failed: string[];
+  /** With `keepIdle`: the sandboxes that go on. */
+  kept?: string[];
   message: string;
 }
 
@@ -1833,8 +1835,14 @@ export interface SandboxManagerEvents {
   ];
   'breaker:half-open': [breaker: { class: CallClass; backend: string }];
   'breaker:closed': [breaker: { class: CallClass; backend: string; reason: 'probes' | 'reset' }];
-  /** Names of `backends`; `code` of what the first has said. */
-  failover: [move: { type: 'create_sandbox'; from: string; to: string; code: string }];
+  /**
+   * Of a create: names of `backends`; of repeatable work: the sandbox that was lost. `code`: why.
+   */
+  failover: [
+    move:
+      | { type: 'create_sandbox'; from: string; to: string; code: string }
+      | { type: 'use'; from: string; code: string },
+  ];
   'throttle:rejected': [call: { type: string; class: CallClass; backend: string }];
   /** `key`: the template whose creates fail; `failures` in a row, `times` ejected. */
   'ejection:ejected': [ejection: { key: string; forMs: number; times: number; failures: number }];
@@ -2103,7 +2111,7 @@ export class SandboxManager extends EventEmitter<SandboxManagerEvents> implement
   use<T>(
     spec: TradingSandboxConfig | null | undefined,
     work: (lease: Lease) => Promise<T> | T,
-    options?: AcquireOptions & { recycle?: boolean },
+    options?: AcquireOptions & { recycle?: boolean; repeatable?: boolean },
   ): Promise<T>;
   /**
    * Holds the far end's list against the ledger, and acts: ends what nobody may have, finishes or
@@ -2113,6 +2121,13 @@ export class SandboxManager extends EventEmitter<SandboxManagerEvents> implement
   reconcile(options?: { dryRun?: boolean }): Promise<ReconcileResult>;
   /** A pass of reconcile; answers which sandboxes it has ended. */
   reap(options?: { dryRun?: boolean }): Promise<ReapResult>;
+  /**
+   * Waits `pool.verifyMs`, reads the far end's list once more, and ends what was ended and still lives.
+   * `rate`: successful / total, 1 when there were none.
+   */
+  verifyCleanup(
+    options?: CallOptions,
+  ): Promise<{ total: number; successful: number; leaked: number; rate: number }>;
   /** No more orders; waits until no lease is held and all work has ended, then shuts down. */
   drain(options?: CallOptions): Promise<ShutdownResult | ShutdownFailure>;
   /** What was spent since this manager began, by whom and on what, and how the budget stands. */
@@ -2152,7 +2167,8 @@ export class SandboxManager extends EventEmitter<SandboxManagerEvents> implement
   listSandboxes(): { success: true; count: number; sandboxes: SandboxRecord[] };
   getStats(): { success: true; stats: ManagerStats; config: ManagerSettings };
   stop(): { success: true; message: string };
-  shutdown(): Promise<ShutdownResult | ShutdownFailure>;
+  /** With `keepIdle` idle sandboxes go on: the next manager of the same owner and store adopts them. */
+  shutdown(options?: { keepIdle?: boolean }): Promise<ShutdownResult | ShutdownFailure>;
   [Symbol.asyncDispose](): Promise<void>;
 
   _attemptRecovery(sandboxId: string): Promise<RecoveryResult | ManagerFailure>;

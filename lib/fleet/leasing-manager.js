@@ -3,13 +3,18 @@
 // The typed half of the manager: leases, reconcile, drain. Its methods reject with an E2bError; the
 // half that answers result objects is SandboxManager, which is built upon it. Sends nothing itself.
 
+const { sleep } = require('../clock');
 const { SafeEmitter } = require('../events');
 const { checkOptions, invalid, show } = require('../options');
+const { failoverSandboxes } = require('../policy/failover');
 const { ManagerConfig } = require('./config');
 const { fleetParts } = require('./parts');
 
 /** Where a manager keeps the parts of its fleet. */
 const kParts = Symbol('e2b-swarm.parts');
+
+/** Sandboxes in which repeatable work is tried, one after the other. */
+const SANDBOXES_MAX = 3;
 
 class LeasingManager extends SafeEmitter {
   #draining = null;
@@ -45,13 +50,28 @@ class LeasingManager extends SafeEmitter {
    * @template T
    * @param {object} spec as acquire
    * @param {(lease: import('./lease').Lease) => Promise<T>} work
-   * @param {object} [options] as acquire, and recycle (false) as lease.release
+   * @param {object} [options] as acquire; recycle (false) as lease.release; repeatable (false): the
+   *   work may be done twice, so when its sandbox is lost or cannot be reached it is done again in
+   *   another, three in all
    * @returns {Promise<T>}
    */
   async use(spec, work, options) {
     if (typeof work !== 'function') throw invalid(`work must be a function, not ${show(work)}`);
-    const { recycle = false, ...how } = options ?? {};
-    const lease = await this.acquire(spec, how);
+    const { recycle = false, repeatable = false, ...how } = options ?? {};
+    if (typeof repeatable !== 'boolean') throw invalid('repeatable must be true or false');
+    const acquire = () => this.acquire(spec, how);
+    const run = (lease) => this.#within(lease, work, recycle);
+    const { core } = this[kParts];
+    const onFailover = ({ from, error }) => {
+      const facts = { type: 'use', from: from.sandboxId, code: error?.code };
+      core.emit('failover', facts);
+    };
+    return failoverSandboxes(sandboxesOf(acquire, repeatable), run, {
+      ...{ repeatable, signal: how.signal, onFailover },
+    });
+  }
+
+  async #within(lease, work, recycle) {
     let result;
     try {
       result = await work(lease);
@@ -117,6 +137,30 @@ class LeasingManager extends SafeEmitter {
     return this.shutdown();
   }
 
+  /**
+   * Whether what was ended is gone: waits `pool.verifyMs`, reads the far end's list once more, and ends
+   * by force what it still shows.
+   *
+   * @param {{ signal?: AbortSignal }} [options] gives up the waiting
+   * @returns {Promise<{ total: number, successful: number, leaked: number, rate: number }>} of the
+   *   sandboxes that were ended and not yet proven gone; rate: successful / total, 1 when there were none
+   */
+  async verifyCleanup(options) {
+    const { signal } = checkOptions(options, ['signal'], 'verifyCleanup');
+    const { core, reconciler } = this[kParts];
+    core.checkOpen();
+    const ended = (await core.ledger.rows()).filter(({ state }) => state === 'ended');
+    const total = ended.length;
+    if (total === 0) return { total, successful: 0, leaked: 0, rate: 1 };
+    // Seen once before the wait, so that the second list can prove anything.
+    await reconciler.pass();
+    await core.unless(signal, sleep(core.clock, core.config.get('pool').verifyMs, core.stopping));
+    const { actions } = await this.reconcile();
+    const ids = new Set(ended.map(({ sandboxId }) => sandboxId));
+    const leaked = actions.filter((one) => one.do === 'kill' && ids.has(one.sandboxId)).length;
+    return { total, successful: total - leaked, leaked, rate: (total - leaked) / total };
+  }
+
   /** @returns {object} CostSnapshot: what was spent, by whom and on what, and how the budget stands */
   cost() {
     return this[kParts].core.purse.snapshot();
@@ -140,6 +184,11 @@ class LeasingManager extends SafeEmitter {
       leases: members.filter(({ lease }) => lease).map(({ lease }) => lease.toJSON()),
     };
   }
+}
+
+// The next one is only asked for when it is wanted.
+async function* sandboxesOf(acquire, repeatable) {
+  for (let i = 0; i < (repeatable ? SANDBOXES_MAX : 1); i++) yield acquire();
 }
 
 module.exports = { LeasingManager, kParts };

@@ -17,7 +17,7 @@ const { LeasingManager, kParts } = require('./leasing-manager');
 const { MemberView } = require('./member-view');
 const { Rounds } = require('./rounds');
 const { numbered, scaleUp } = require('./scale');
-const { shutDown } = require('./shutdown');
+const { shutDown, shutdownOptions } = require('./shutdown');
 const { strategyPlan } = require('./strategies');
 
 class SandboxManager extends LeasingManager {
@@ -277,17 +277,30 @@ class SandboxManager extends LeasingManager {
    * Ends everything: the loops, what is under way (after `shutdownGraceMs`), every sandbox. Methods
    * called afterwards answer CLOSED.
    *
-   * @returns {Promise<object>} { success, terminated, failed: ids that may still run, message }; a
-   *   second call gets the same promise
+   * @param {{ keepIdle?: boolean }} [options] keepIdle: idle sandboxes go on, and the next manager of
+   *   the same owner and store adopts them; for stores that outlive the process
+   * @returns {Promise<object>} { success, terminated, failed: ids that may still run, message }, and
+   *   with keepIdle `kept`: ids; a second call gets the same promise
    */
-  shutdown() {
-    this.#shutdown ??= this.#end();
+  shutdown(options) {
+    if (this.#shutdown === null) {
+      const { core } = this[kParts];
+      let given;
+      try {
+        given = shutdownOptions(options, core);
+      } catch (error) {
+        // Nothing was begun: it can be called again.
+        return Promise.resolve(core.fail('shutdown', error));
+      }
+      this.#shutdown = this.#end(given);
+    }
     return this.#shutdown;
   }
 
-  async #end() {
+  async #end(options) {
+    const { core, reconciler } = this[kParts];
     this.stop();
-    const result = await shutDown(this[kParts].core, this[kParts].reconciler);
+    const result = await shutDown(core, reconciler, options);
     this.emit('shutdown');
     return result;
   }

@@ -5,6 +5,7 @@
 // store for whoever comes next.
 
 const { E2bError } = require('../errors');
+const { checkOptions, invalid } = require('../options');
 const { mapLimited } = require('../policy/limiter');
 
 /** Terminations in flight. */
@@ -15,13 +16,16 @@ const END_TIMEOUT_MS = 10_000;
 /**
  * @param {import('./core').FleetCore} core
  * @param {import('./reconcile').Reconciler} reconciler
- * @returns {Promise<object>} { success, terminated, failed: ids, message }; never rejects
+ * @param {{ keepIdle: boolean }} how idle sandboxes go on, for whoever opens the store next
+ * @returns {Promise<object>} { success, terminated, failed: ids, message }, and kept with keepIdle;
+ *   never rejects
  */
-async function shutDown(core, reconciler) {
+async function shutDown(core, reconciler, { keepIdle }) {
   core.beginStop();
   core.changed();
   await grace(core);
   core.abortCalls();
+  const kept = keepIdle ? leaveIdle(core) : [];
   const present = core.pool.members();
   const [ended] = await Promise.all([endAll(core, present), core.settled()]);
   // What landed late: a creation that was under way, an answer that never came.
@@ -31,11 +35,37 @@ async function shutDown(core, reconciler) {
   await core.ledger.close().catch(() => {});
   if (!core.config.sharesStore) await core.ledger.store.close();
   const failed = [...core.pool.members().map(({ id }) => id), ...strays];
-  const done = `${terminated} ${terminated === 1 ? 'sandbox' : 'sandboxes'} terminated`;
-  if (failed.length === 0) return { success: true, terminated, failed, message: done };
+  const done =
+    `${terminated} ${terminated === 1 ? 'sandbox' : 'sandboxes'} terminated` +
+    (keepIdle ? `, ${kept.length} kept` : '');
+  const told = { terminated, failed, ...(keepIdle && { kept }) };
+  if (failed.length === 0) return { success: true, ...told, message: done };
   const message = `${done}; ${failed.length} could not be and may still run: ${failed.join(', ')}`;
   const error = new E2bError(message, { outcome: 'unknown' });
-  return { ...core.fail('shutdown', error), terminated, failed, message };
+  return { ...core.fail('shutdown', error), ...told, message };
+}
+
+/**
+ * @returns {{ keepIdle: boolean }}
+ * @throws {InvalidArgumentError}
+ */
+function shutdownOptions(options, { ledger }) {
+  const { keepIdle = false } = checkOptions(options, ['keepIdle'], 'shutdown');
+  if (typeof keepIdle !== 'boolean') throw invalid('keepIdle must be true or false');
+  if (keepIdle && ledger.store.durability === 'process') {
+    throw invalid('keepIdle needs a store that outlives the process: fileStore, sqliteStore, ...');
+  }
+  return { keepIdle };
+}
+
+/** Their rows say 'idle': the next manager of the store adopts them. @returns {string[]} ids */
+function leaveIdle(core) {
+  const idle = core.pool.idle().filter(({ entry }) => entry.state === 'idle');
+  for (const member of idle) {
+    core.pool.remove(member);
+    member.entry.letGo();
+  }
+  return idle.map(({ id }) => id);
 }
 
 // Creations and executions under way may end by themselves; agents are not waited for.
@@ -61,4 +91,4 @@ async function endAll(core, members) {
   return ended.reduce((sum, one) => sum + one, 0);
 }
 
-module.exports = { shutDown };
+module.exports = { shutDown, shutdownOptions };
