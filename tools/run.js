@@ -97,6 +97,7 @@ const TASKS = {
   lint: stages(LINT),
   format,
   fuzz,
+  soak: program('test/soak/index.js', 'test'),
   simulate: program('test/simulation/index.js', 'lint'),
   'pack:smoke': packSmoke,
 };

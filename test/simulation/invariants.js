@@ -9,8 +9,13 @@ const DEAD_AFTER_MS = 40_000;
 /** An answer is at most so long on its way when there are no faults. */
 const ANSWER_MS = 10_000;
 
+const { costOf } = require('./profile');
+
 /** Events that tell a holder that he holds nothing any more. */
 const OVER = new Set(['lease:expired', 'lease:lost', 'sandbox:terminated']);
+
+/** Looks, and ends, are repeated whatever the budget of retries says. */
+const UNBUDGETED = new Set(['terminate_sandbox', 'find_sandbox', 'list_sandboxes', 'get_status']);
 
 class Invariants {
   /** Sandbox id to who holds it, by the users' own account. */
@@ -68,7 +73,7 @@ class Invariants {
         holder.sandboxId = payload.newId;
         this.hold(holder);
       }
-    } else if (name === 'retry:scheduled') {
+    } else if (name === 'retry:scheduled' && !UNBUDGETED.has(payload.type)) {
       if (this.#outage) this.#retriesInOutage++;
     } else if (OVER.has(name)) {
       const holder = this.holders.get(payload.sandboxId);
@@ -137,10 +142,33 @@ class Invariants {
     // What the far end made on its own, or said to be gone although it lives, nobody can avoid.
     const isOurs = ({ duplicate, zombie, denied }) => !duplicate && !zombie && !denied;
     for (const one of provider.alive) if (isOurs(one)) counted++;
+    this.#checkSpending();
     const most = this.#maximum();
     if (counted > most) {
       violate('more sandboxes than the maximum', `${counted} live at the provider, of ${most}`);
     }
+  }
+
+  // Without what nobody can avoid, as above: the far end's own doing.
+  #checkSpending() {
+    const { provider, scheduler, profile, violate } = this.#bookkeeping();
+    if (profile.config.budget === undefined) return;
+    let spent = 0;
+    for (const { duplicate, zombie, denied, foreign, startedMs, endedMs } of provider) {
+      if (duplicate || zombie || denied || foreign) continue;
+      spent += costOf(Math.min(scheduler.nowMs, endedMs) - startedMs);
+    }
+    const { total } = profile.config.budget;
+    const reservation = costOf(1000 * Math.max(300, ...profile.lives));
+    if (spent > total + reservation) {
+      violate('spent more than the budget', `${spent} of ${total} dollars and ${reservation}`);
+    }
+  }
+
+  #bookkeeping() {
+    const { provider, scheduler, profile } = this.#world;
+    const violate = (name, text) => this.#world.violate(name, text);
+    return { provider: provider.sandboxes.values(), scheduler, profile, violate };
   }
 
   #helpers() {
@@ -192,6 +220,7 @@ class Invariants {
   // ---- in the quiet, and at the end
 
   afterQuiet() {
+    this.#checkSpending();
     for (const call of this.waiting) {
       if (!call.process.alive) continue;
       const text = `${call.name} of ${call.process.name}, begun at ${call.beganMs.toFixed(0)} ms`;

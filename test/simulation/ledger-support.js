@@ -14,8 +14,7 @@ function ledgerOf(world) {
   const { memoryStore } = require('../../lib/store');
   const { scheduler, trace, root } = world;
   const clock = new VirtualClock(scheduler, root.fork('store clock'), null, () => {});
-  // A waiter asks a shared one four times a second, which takes most of the steps of a run.
-  const shared = root.fork('shared').chance(0.25);
+  const shared = root.fork('shared').chance(0.5);
   const store = memoryStore({ clock: createClock(clock.functions()) });
   const ledger = new Ledger((...change) => world.invariants.ledgerChanged(...change));
   const common = { store, ledger, scheduler, trace, random: root.fork('store'), shared };

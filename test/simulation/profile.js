@@ -4,6 +4,9 @@
 // which faults happen how often. Each fault is off in many seeds, so that every mix turns up. The
 // bounds here are the conditions under which the promise is given; they stand in one place.
 
+const { estimateCost, resolvePrice } = require('../../lib/money/prices');
+
+const PRICE = resolvePrice();
 /** A request takes effect at most so long after it was sent (the watch window is 120 s). */
 const LATEST_EFFECT_MS = 110_000;
 /** A listing shows a state at most so old (the settle window is 5 s). */
@@ -69,18 +72,31 @@ function poolOf(random) {
   };
 }
 
+/** A budget that stops at so many whole lives of sandboxes; in most seeds none. */
+function budgetOf(random, lifeS) {
+  if (!random.chance(0.25)) return undefined;
+  const total = random.whole(2, 20) * costOf(lifeS * 1000);
+  return { total, hardStop: true };
+}
+
+/** Dollars for a sandbox's life. */
+function costOf(lifeMs) {
+  return estimateCost(PRICE, { nowMs: 0, lifeMs });
+}
+
 /** @param {import('./random').Random} random */
 function profileOf(random) {
   const maxPoolSize = random.whole(2, 8);
+  const lives = random.pick([[40, 90], [90, 600], [3600]]);
   return {
     faults: faultsOf(random.fork('faults')),
     resets: random.chance(0.4),
     managers: random.pick([1, 2, 2, 3]),
-    users: random.whole(2, 5),
-    actMs: random.whole(30, 100) * 1000,
+    users: random.whole(1, 3),
+    actMs: random.whole(20, 60) * 1000,
     thinkMs: random.pick([500, 2000, 5000]),
     /** Sandboxes' own lives, in seconds. */
-    lives: random.pick([[40, 90], [90, 600], [3600]]),
+    lives,
     latencyMs: random.pick([20, 100, 400]),
     pageSize: random.pick([2, 5, 100]),
     /** One host: it is known which process lives. Many: only by the heartbeat. */
@@ -88,6 +104,7 @@ function profileOf(random) {
     config: {
       maxPoolSize,
       pool: poolOf(random),
+      budget: budgetOf(random.fork('budget'), lives[0]),
       healthCheckInterval: random.pick([0, 15_000, 30_000]),
       cleanupInterval: random.pick([0, 15_000, 60_000]),
       inactivityThreshold: random.pick([20_000, 60_000, 3_600_000]),
@@ -122,4 +139,4 @@ const NO_FAULTS = Object.freeze({
   tail: 0,
 });
 
-module.exports = { profileOf, NO_FAULTS, LATEST_EFFECT_MS };
+module.exports = { profileOf, costOf, NO_FAULTS, LATEST_EFFECT_MS };
