@@ -134,7 +134,9 @@ manager.on('breaker:open', ({ class: name, forMs }) => {
   expectAssignable<string>(name);
   expectType<number | undefined>(forMs);
 });
-manager.on('failover', ({ from, to }) => expectType<string>(from + to));
+manager.on('failover', (move) =>
+  expectType<string>(move.type === 'create_sandbox' ? move.from + move.to : move.from),
+);
 manager.on('breaker:half-open', ({ backend }) => expectType<string>(backend));
 manager.on('breaker:closed', ({ reason }) => expectType<'probes' | 'reset'>(reason));
 manager.on('throttle:rejected', ({ type }) => expectType<string>(type));
