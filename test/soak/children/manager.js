@@ -26,6 +26,9 @@ process.on('unhandledRejection', (error) => {
   process.stderr.write(`unhandled rejection: ${error?.stack ?? error}\n`);
 });
 
+// Whoever counts is gone.
+process.on('disconnect', () => process.exit(1));
+
 function failed(what, error) {
   counts.failed++;
   const code = `${what} ${error?.code ?? 'INTERNAL'}`;
