@@ -440,4 +440,4 @@ class Entry {
   }
 }
 
-module.exports = { Ledger, BEAT_MS, DEAD_AFTER_MS };
+module.exports = { Ledger, BEAT_MS, DEAD_AFTER_MS, STALE_AFTER_MS };

@@ -9,7 +9,7 @@ const { checkNumber, checkOptions, invalid, show } = require('../options');
 const MAX_MS = 2 ** 31 - 1;
 const ms = (min) => ({ min, max: MAX_MS, integer: true });
 
-/** name -> [default, range]; ms unless said. Windows by /shared/design: see docs/guarantees.md. */
+/** name -> [default, range]; ms unless said. What the windows are for: docs/guarantees.md. */
 const NUMBERS = {
   // After an unknown create: how long the list is read before another one is begun,
   settleMs: [5_000, ms(0)],

@@ -3,11 +3,7 @@
 // docs/traps.md beside the tests that it names: a title that was changed, or a test that is gone, is
 // found here and not by a reader.
 
-const fs = require('node:fs');
-const path = require('node:path');
-
-const ROOT = path.join(__dirname, '..', '..', '..');
-const read = (name) => fs.readFileSync(path.join(ROOT, name), 'utf8');
+const { isTitled, read } = require('../../helpers/titles');
 
 const ROW = /^\| (.+?) \| `(test\/[\w/.-]+)` \| (.+) \|$/;
 const lines = read('docs/traps.md').split('\n');
@@ -16,12 +12,6 @@ const rows = lines.flatMap((line) => {
   return trap === undefined ? [] : [[trap, file, title]];
 });
 
-/** As a literal of JavaScript or C. */
-const titled = (text, title) =>
-  [`'${title}'`, `"${title}"`, `\`${title}\``, JSON.stringify(title)].some((one) =>
-    text.includes(one),
-  );
-
 test('every line of the table is a trap, a file and a title', () => {
   const inTable = lines.filter((line) => line.startsWith('| ') && !line.startsWith('| trap '));
   expect(rows).toHaveLength(inTable.length);
@@ -29,7 +19,7 @@ test('every line of the table is a trap, a file and a title', () => {
 });
 
 test.each(rows)('%s: %s has its test', (_, file, title) => {
-  expect(titled(read(file), title)).toBe(true);
+  expect(isTitled(read(file), title)).toBe(true);
 });
 
 test('every test of traps.test.js is in the table', () => {
