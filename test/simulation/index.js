@@ -3,6 +3,7 @@
 // The command behind `npm run simulate`: many seeds over two processes, or one with its trace.
 //
 //   npm run simulate -- SEEDS [--first N] [--sabotage NAME] [--without FAULT,...] [--json]
+//     [--bail: enough is one violation]
 //   npm run simulate -- --seed N [--sabotage NAME] [--without FAULT,...] [--lines N] [--about WORD,...]
 
 const { fork } = require('node:child_process');
@@ -58,7 +59,8 @@ async function many(first, count, how) {
     new Promise((resolve, reject) => {
       const child = fork(path.join(__dirname, 'worker.js'), { execArgv: NODE_FLAGS });
       const give = () => {
-        if (next >= first + count) {
+        const isEnough = how.bail && sum.failures.length > 0;
+        if (isEnough || next >= first + count) {
           child.disconnect();
           return;
         }
@@ -126,10 +128,11 @@ async function main(args) {
     lines: { type: 'string', default: String(SHOWN_LINES) },
     about: { type: 'string' },
     json: { type: 'boolean', default: false },
+    bail: { type: 'boolean', default: false },
   };
   const { values, positionals } = parseArgs({ args, options, allowPositionals: true });
   const { sabotage } = values;
-  const how = { sabotage, without: values.without?.split(',') ?? [] };
+  const how = { sabotage, without: values.without?.split(',') ?? [], bail: values.bail };
   if (sabotage !== undefined && !(sabotage in SABOTAGES)) return usage(`no sabotage '${sabotage}'`);
   if (values.seed !== undefined) {
     return one(Number(values.seed), how, Number(values.lines), values.about?.split(',') ?? []);

@@ -52,14 +52,14 @@ test('under every fault nothing is violated', async () => {
 // How many seeds are enough to find what was broken on purpose, and the rule that finds it.
 const FOUND = [
   ['skip-ledger', 2, 'made without a row'],
-  ['retry-unknown', 25, 'sent again after an unknown outcome'],
-  ['release-unfenced', 50, 'ended under its holder'],
+  ['retry-unknown', 50, 'sent again after an unknown outcome'],
+  ['release-unfenced', 200, 'ended under its holder'],
   ['probe-connect', 10, 'an idle life prolonged'],
   ['uncounted-warm', 10, 'taken more than the maximum'],
 ];
 
 test.each(FOUND)('%s is found within %i seeds: %s', async (sabotage, seeds, rule) => {
-  const { status, stdout } = await simulate(String(seeds), '--sabotage', sabotage);
+  const { status, stdout } = await simulate(String(seeds), '--bail', '--sabotage', sabotage);
   expect(status).toBe(1);
   expect(stdout).toContain(rule);
   // The command that shows it again.
