@@ -291,8 +291,12 @@ class Leases {
     const told = { sandboxId: member.id, owner, token };
     const recycled = recycle && (await this.#isReusable(member));
     try {
-      if (recycled) member.taken = false;
-      else await core.discard(member, 'released');
+      if (recycled) {
+        member.taken = false;
+        await member.entry.quiet(); // idle in the store, for everybody
+      } else {
+        await core.discard(member, 'released');
+      }
     } finally {
       // The lease is over also when its sandbox could not be ended yet.
       core.emit('lease:released', { ...told, recycled });

@@ -123,6 +123,7 @@ class SandboxManager extends LeasingManager {
       const member = pool.get(newest);
       member.taken = false;
       member.touch();
+      await member.entry.quiet();
       const message = `Sandbox ${member.id} is back in the pool`;
       return { sandboxId: member.id, sandbox: member.record(), message };
     });

@@ -140,6 +140,7 @@ class Recovery {
       facts.agents.map((request) => this.#agents.deploy(member, request)),
     );
     member.taken = facts.taken;
+    await member.entry.quiet();
     const failed = deployed.filter(({ status }) => status === 'rejected');
     for (const { reason } of failed) this.#core.fail('deploy_agent', reason, member.id);
     if (failed.length > 0) throw withDetails(failed[0].reason, { newId: member.id });

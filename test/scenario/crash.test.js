@@ -2,14 +2,15 @@
 
 // `kill -9` of a process with a manager, at every await of every operation that changes something: the
 // next start on the same store finishes or undoes it, leaves nothing running that is not in its pool,
-// doubles nothing, and touches nobody else's sandbox. Real processes, fileStore, addon, local backend.
+// doubles nothing, and touches nobody else's sandbox. Real processes, stores, addon, local backend.
 
 const { spawn } = require('node:child_process');
 const { once } = require('node:events');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { fileStore } = require('../../lib/store');
+const stores = require('../../lib/store');
+const { startPostgres } = require('../helpers/postgres');
 const { plant } = require('./helpers/far-sandboxes');
 const { movableClock, waitFor, withFleet } = require('./helpers/fleet');
 
@@ -20,10 +21,19 @@ const VERIFY_MS = 6_000;
 const WATCH_MS = 121_000;
 
 const fleet = withFleet();
+let kind = 'fileStore';
+let postgres;
 let folder;
 let strangers;
 
+beforeAll(async () => {
+  postgres = await startPostgres();
+}, 120_000);
+
+afterAll(() => postgres.stop());
+
 beforeEach(async () => {
+  kind = 'fileStore';
   folder = fs.mkdtempSync(path.join(os.tmpdir(), 'e2b-crash-'));
   strangers = [
     await plant(fleet.client, { user: 'somebody' }),
@@ -38,8 +48,14 @@ afterEach(() => {
 const far = () => fleet.backend.sandboxes().map(({ sandboxId }) => sandboxId);
 const ours = () => far().filter((id) => !strangers.includes(id));
 
+/** Of the test's store, each test having one of its own: what its function takes. */
+const where = () =>
+  kind === 'fileStore'
+    ? [path.join(folder, 'store')]
+    : [postgres.url, { schema: path.basename(folder).replace(/\W/g, '_').toLowerCase() }];
+
 function start(scenario, at, config) {
-  const what = { folder, client: fleet.client, scenario, at, config };
+  const what = { kind, where: where(), client: fleet.client, scenario, at, config };
   const stdio = ['ignore', 'pipe', 'inherit'];
   return spawn(process.execPath, [CHILD, JSON.stringify(what)], { stdio });
 }
@@ -57,7 +73,7 @@ async function crashed(scenario, at) {
 /** The next start: reconciles as time goes by, and says what it has then. */
 async function nextStart() {
   const time = movableClock();
-  const store = fileStore(folder);
+  const store = stores[kind](...where());
   const manager = fleet.manager({ store, clock: time.clock, maxPoolSize: 3 });
   await manager.reconcile();
   for (const ms of [VERIFY_MS, VERIFY_MS, WATCH_MS, VERIFY_MS, WATCH_MS]) {
@@ -92,15 +108,19 @@ async function proven(most) {
 
 // operation: the most sandboxes at any time, and what the next start has of one that was complete
 test.each([
-  ['create', 1, 1],
-  ['scale', 3, 3],
-  ['acquire', 1, 0],
-  ['terminate', 1, 0],
-  ['release', 1, 1],
-  ['recover', 1, 1],
+  ['create', 'fileStore', 1, 1],
+  ['scale', 'fileStore', 3, 3],
+  ['acquire', 'fileStore', 1, 0],
+  ['terminate', 'fileStore', 1, 0],
+  ['release', 'fileStore', 1, 1],
+  ['recover', 'fileStore', 1, 1],
+  ['create', 'postgresStore', 1, 1],
+  ['release', 'postgresStore', 1, 1],
+  ['recover', 'postgresStore', 1, 1],
 ])(
-  '%s: killed before each of its steps, the next start has all or nothing of it',
-  async (scenario, most, complete) => {
+  '%s on %s: killed before each of its steps, the next start has all or nothing of it',
+  async (scenario, store, most, complete) => {
+    kind = store;
     for (let at = 1; ; at++) {
       expect(at).toBeLessThan(STEPS_MAX);
       const isDone = await crashed(scenario, at);
@@ -135,7 +155,6 @@ test.each(['create', 'recover'])(
 // What was begun, and where it was cut off.
 test.each([
   ['scale', 8],
-  ['recover', 3],
   ['recover', 5],
   ['terminate', 2],
 ])(

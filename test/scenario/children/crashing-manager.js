@@ -1,17 +1,17 @@
 'use strict';
 
-// A process with one manager on a fileStore, which kills itself (SIGKILL) right before the N-th thing
+// A process with one manager on a store that lasts, which kills itself (SIGKILL) right before the N-th thing
 // that it would ask of the store or of the far end: a crash at every await. Argument: JSON of
-// { folder, client, scenario, at, config }. Writes 'ready' when it is armed and 'done' when the work is
+// { kind, where, client, scenario, at, config }; kind and where: the store's function, its arguments. Writes 'ready' when it is armed and 'done' when the work is
 // complete; then it dies likewise: nobody shuts anything down here.
 
 const fs = require('node:fs');
 const native = require('../../../lib/native');
 const { SandboxManager } = require('../../../lib');
-const { fileStore } = require('../../../lib/store');
+const stores = require('../../../lib/store');
 const { wrapped } = require('../../helpers/store');
 
-const { folder, client, scenario, at, config } = JSON.parse(process.argv[2]);
+const { kind, where, client, scenario, at, config } = JSON.parse(process.argv[2]);
 
 let armed = false;
 let steps = 0;
@@ -30,7 +30,7 @@ for (const [name, value] of Object.entries(native)) {
   counted[name] = typeof value === 'function' ? call : value;
 }
 
-const store = wrapped(fileStore(folder), (_op, _args, work) => {
+const store = wrapped(stores[kind](...where), (_op, _args, work) => {
   step();
   return work();
 });
