@@ -2075,6 +2075,8 @@ export interface FleetSnapshot {
   waiting: number;
   /** How many idle ones should be ready now. */
   warmTarget: number;
+  /** What reconcile has done since this manager began. */
+  reconciled: Record<ReconcileAction['do'] | 'passes' | 'failed', number>;
   leases: LeaseSnapshot[];
 }
 
@@ -2132,6 +2134,8 @@ export class SandboxManager extends EventEmitter<SandboxManagerEvents> implement
   drain(options?: CallOptions): Promise<ShutdownResult | ShutdownFailure>;
   /** What was spent since this manager began, by whom and on what, and how the budget stands. */
   cost(): CostSnapshot & { budget: BudgetSnapshot | null };
+  /** The week behind and the week ahead, as data and for people to read. */
+  costReview(options?: { timeZone?: string }): { review: CostReview; text: string };
   inspect(): FleetSnapshot;
 
   createTradingSandbox(

@@ -13,7 +13,7 @@ const { SetupError, setUp } = require('./setup');
 const { nodeDir } = require('./setup/node-tools');
 const { ROOT, say } = require('./setup/run-step');
 const { cFiles, clangFormat } = require('./stages');
-const { EVERYTHING, LINT, runStages } = require('./test');
+const { EVERYTHING, LINT, LONGER, runStages } = require('./test');
 
 /** Runs a command in the foreground as if it were us: its output, its status, our signals. */
 function become(file, args, env = process.env) {
@@ -88,7 +88,7 @@ const TASKS = {
   bench: program('test/bench/index.js', 'test'),
   build: build('build'),
   'build:debug': build('build:debug'),
-  test: stages(EVERYTHING),
+  test: stages([...EVERYTHING, ...(process.env.E2B_TEST_LONGER === '1' ? LONGER : [])]),
   'test:c': stages(['c']),
   'test:asan': stages(['c-asan', 'fuzz-corpus', 'addon-asan', 'lifecycle-asan']),
   'test:leak': stages(['leak', 'addon-valgrind', 'lifecycle-valgrind', 'c-valgrind']),

@@ -6,6 +6,7 @@
 const { sleep } = require('../clock');
 const { SafeEmitter } = require('../events');
 const { checkOptions, invalid, show } = require('../options');
+const { reviewText } = require('../money/report');
 const { failoverSandboxes } = require('../policy/failover');
 const { ManagerConfig } = require('./config');
 const { fleetParts } = require('./parts');
@@ -166,9 +167,21 @@ class LeasingManager extends SafeEmitter {
     return this[kParts].core.purse.snapshot();
   }
 
+  /**
+   * The week behind and the week ahead: where the money went, and a forecast with its back-tested error.
+   *
+   * @param {{ timeZone?: string }} [options] whose days are meant; default UTC
+   * @returns {{ review: object, text: string }} CostReview, and the same for people to read
+   */
+  costReview(options) {
+    const { timeZone = 'UTC' } = checkOptions(options, ['timeZone'], 'costReview');
+    const review = this[kParts].core.purse.review(timeZone);
+    return { review, text: reviewText(review) };
+  }
+
   /** @returns {object} what the fleet is at this moment, for people and for tests; without secrets */
   inspect() {
-    const { core, leases, warmer } = this[kParts];
+    const { core, leases, reconciler, warmer } = this[kParts];
     const members = core.pool.members();
     return {
       owner: core.ledger.owner,
@@ -181,6 +194,7 @@ class LeasingManager extends SafeEmitter {
       leased: members.filter(({ lease }) => lease !== null).length,
       waiting: leases.waiting,
       warmTarget: warmer.target,
+      reconciled: { ...reconciler.counts },
       leases: members.filter(({ lease }) => lease).map(({ lease }) => lease.toJSON()),
     };
   }

@@ -8,6 +8,7 @@ const { Budget, resolveBudget } = require('../money/budget');
 const { CreationGuard } = require('../money/creation-guard');
 const { Meter } = require('../money/meter');
 const { estimateCost, resolvePrice } = require('../money/prices');
+const { weeklyReview } = require('../money/report');
 
 /** The note in the store that the managers of a fleet share. */
 const NOTE = 'budget';
@@ -101,6 +102,16 @@ class Purse {
   /** @returns {object} CostSnapshot */
   snapshot() {
     return { ...this.meter.snapshot(), budget: this.#budget?.snapshot() ?? null };
+  }
+
+  /** @returns {object} CostReview of the last seven days */
+  review(timeZone) {
+    const { meter } = this;
+    const budget = this.#budget?.snapshot() ?? null;
+    const nowMs = this.#clock.now();
+    return weeklyReview({
+      ...{ history: meter.history(), snapshot: meter.snapshot(), budget, nowMs, timeZone },
+    });
   }
 
   #estimate(spec, creation) {

@@ -27,6 +27,8 @@ class Reconciler {
   #core;
   #health;
   #running = null;
+  /** Since this manager began. */
+  counts = { passes: 0, kill: 0, adopt: 0, end: 0, watch: 0, forget: 0, doubt: 0, failed: 0 };
   #since = new Map();
   #timer = null;
   #waitMs = SOON_MS;
@@ -161,6 +163,7 @@ class Reconciler {
         left: actions.length,
       };
     }
+    this.counts.passes++;
     const overAt = startedAt + PASS_MS;
     const tried = await mapLimited(actions.slice(0, ACTIONS_MAX), AT_ONCE, async (action) => {
       const done = clock.steady() > overAt ? null : await this.#act(action, seen);
@@ -261,8 +264,10 @@ class Reconciler {
           ...{ sandboxId: action.sandboxId, action: action.do, reason: action.reason },
         });
       }
+      if (done) this.counts[action.do]++;
       return done ? true : null;
     } catch (error) {
+      this.counts.failed++;
       if (error?.code !== 'FENCED') core.fail('reconcile', error, action.sandboxId);
       return false;
     }
