@@ -9,6 +9,13 @@ const { version } = require('../../package.json');
 /** One meaning a number, for every command; a signal ends with 128 and its number. */
 const EXIT = { done: 0, failed: 1, usage: 2, notFound: 3, noCredentials: 4, timeout: 5 };
 
+/** Of an error's code; of any other one it is `failed`. */
+const STATUS_OF = {
+  ...{ INVALID_ARGUMENT: EXIT.usage, INVALID_OPTION: EXIT.usage, UNKNOWN_OPTION: EXIT.usage },
+  ...{ MISSING_API_KEY: EXIT.noCredentials, UNAUTHENTICATED: EXIT.noCredentials },
+  ...{ NOT_FOUND: EXIT.notFound, TIMEOUT: EXIT.timeout },
+};
+
 function buildProgram(finish) {
   const program = new Command('e2b-swarm')
     .description('Fleets of E2B sandboxes: a client, a manager, and a local E2B.')
@@ -47,6 +54,17 @@ function buildProgram(finish) {
     )
     .option('--json', 'print one JSON document')
     .action((options) => run('./doctor')([], options));
+  program
+    .command('reap')
+    .description(
+      'End what dead managers left running: reads their ledger, touches nothing that lives or is not theirs.',
+    )
+    .option('--state <store>', "the managers' store: a folder, an SQLite file or a PostgreSQL URL")
+    .option('--owner <name>', 'only the fleet of this name (default: all of the store)')
+    .option('--idle', 'idle sandboxes too, which the next manager would take over')
+    .option('--dry-run', 'say what would be ended, and end nothing')
+    .option('--json', 'print one JSON document')
+    .action((options) => run('./reap')([], options));
   return program;
 }
 
@@ -68,7 +86,7 @@ function report(error) {
     return error.exitCode === 0 ? EXIT.done : EXIT.usage;
   }
   process.stderr.write(`e2b-swarm: ${error.message}\n`);
-  return /_OPTION$|^INVALID_ARGUMENT$/.test(error.code) ? EXIT.usage : EXIT.failed;
+  return STATUS_OF[error.code] ?? EXIT.failed;
 }
 
 async function main(argv) {

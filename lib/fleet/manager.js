@@ -22,6 +22,7 @@ const { strategyPlan } = require('./strategies');
 
 class SandboxManager extends LeasingManager {
   #rounds;
+  #firstRound = null;
   #shutdown = null;
 
   /**
@@ -29,7 +30,8 @@ class SandboxManager extends LeasingManager {
    *   maxPoolSize 10 (1 to 100), healthCheckInterval 30,000 (0: off), autoRecovery true,
    *   retryAttempts 3 (calls in all), retryDelay 1,000, cleanupInterval 300,000 (0: off),
    *   inactivityThreshold 3,600,000, maxConcurrentCreations 5, healthCheckBypassMs 0,
-   *   shutdownGraceMs 5,000, keepAlive false, health { thresholds }, owner, data, clock;
+   *   shutdownGraceMs 5,000, keepAlive false, health { thresholds }, owner, store, pool { windows and
+   *   sizes }, price, budget, creationGuard, retry, breaker, executionCache, backends, data, clock;
    *   and how to reach E2B: apiKey, apiUrl, sandboxUrl, domain, ca, proxy, headers, requestTimeoutMs
    * @throws {InvalidArgumentError} UNKNOWN_OPTION, INVALID_ARGUMENT
    */
@@ -54,7 +56,9 @@ class SandboxManager extends LeasingManager {
     this._startCleanupTask();
     this.#rounds.start('pool');
     // With a store of one's own there may be something that a dead manager left.
-    if (values.sharesStore) core.clock.setTimeout(() => this.#fleetRound(), 0)?.unref?.();
+    if (!values.sharesStore) return;
+    this.#firstRound = core.clock.setTimeout(() => this.#fleetRound(), 0);
+    this.#firstRound?.unref?.();
   }
 
   /** The timer of the health rounds; null when stopped. */
@@ -271,6 +275,7 @@ class SandboxManager extends LeasingManager {
   /** Stops the background loops; sandboxes stay. @returns {{ success: true, message: string }} */
   stop() {
     this.#rounds.stop();
+    if (this.#firstRound !== null) this[kParts].core.clock.clearTimeout(this.#firstRound);
     return { success: true, message: 'Background tasks stopped' };
   }
 
