@@ -86,7 +86,7 @@ async function user(index) {
 }
 
 function heap() {
-  if (counts.cycles % 100 === 0) globalThis.gc?.();
+  if (finishing || counts.cycles % 100 === 0) globalThis.gc?.();
   return process.memoryUsage().heapUsed;
 }
 
