@@ -7,7 +7,7 @@
 const { inspect } = require('node:util');
 const { createClock } = require('../clock');
 const { InvalidArgumentError } = require('../errors');
-const { memoryStore } = require('../store');
+const { memoryStore } = require('../store/memory');
 const { resolveBudget } = require('../money/budget');
 const { resolvePrice } = require('../money/prices');
 const { policyConfig } = require('../policy/config');
