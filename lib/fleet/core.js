@@ -128,12 +128,11 @@ class FleetCore extends Base {
 
   /** Lets go of idle sandboxes that other managers have taken. @param {object[]} rows of the store */
   async dropForeign(rows) {
-    const ours = new Set(
-      rows.filter(({ instance }) => instance === this.ledger.instance).map(({ token }) => token),
-    );
-    const strange = this.pool.idle().filter(({ entry }) => !ours.has(entry.token));
+    const idle = new Map(this.pool.idle().map((member) => [member.entry.token, member]));
+    const isOurs = ({ token, instance }) => instance === this.ledger.instance && idle.has(token);
+    for (const { token } of rows.filter(isOurs)) idle.delete(token);
     // The rows may be older than the sandbox: each is asked for.
-    for (const member of strange) {
+    for (const member of idle.values()) {
       await this.#orFenced(member, member.entry.reread()).catch((error) => {
         if (error?.code !== 'FENCED') this.fail('reconcile', error, member.id);
       });

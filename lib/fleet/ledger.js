@@ -8,10 +8,10 @@
 // nothing to the far end. No secret is written: of a spec the fingerprint and what may be shown.
 
 const { ConflictError } = require('../errors');
+const { pages } = require('./slices');
 
 /** Of the store's id, in every token: tells our sandboxes from those of another store's fleet. */
 const STORE_PREFIX = 8;
-const PAGE = 500;
 /** How often an instance says that it lives, and how long its silence must be to mean death. */
 const BEAT_MS = 15_000;
 const DEAD_AFTER_MS = 60_000;
@@ -236,16 +236,17 @@ class Ledger {
     return entry;
   }
 
-  /** Every row of the fleet, all instances', page by page. */
-  async rows() {
+  /** Every row of the fleet, all instances', page by page, with a turn for others between two. */
+  async *pages() {
     await this.open();
+    yield* pages((page) => this.#store.rows(this.owner, page), this.#clock);
+  }
+
+  /** The same, all at once. */
+  async rows() {
     const all = [];
-    for (let after = null; ;) {
-      const page = await this.#store.rows(this.owner, { after, limit: PAGE });
-      all.push(...page);
-      if (page.length < PAGE) return all;
-      after = page.at(-1).token;
-    }
+    for await (const page of this.pages()) all.push(...page);
+    return all;
   }
 
   get(token) {
@@ -282,9 +283,8 @@ class Ledger {
     return (id) => known.get(id) !== true;
   }
 
-  /** Forgets instances that are dead and have left nothing. */
-  async bury(rows) {
-    const used = new Set(rows.map(({ instance }) => instance));
+  /** Forgets instances that are dead and have left nothing. @param {Set<string>} used that have rows */
+  async bury(used) {
     // One look for both: who came in between two would count as dead.
     const instances = await this.#store.instances(this.owner);
     const isDead = this.#deathsAmong(instances);

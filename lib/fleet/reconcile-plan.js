@@ -12,12 +12,13 @@
  *   the ledger, and not in the list: to be asked for by its id
  * @property {string} reason
  * @property {string|null} sandboxId
+ * @property {string} [backend] of one that is to be killed: where it lives
  * @property {object|null} row
  */
 
 /**
  * @param {object} seen
- * @param {{ sandboxId: string, token: string }[]} seen.sandboxes of this owner and store, as listed
+ * @param {{ sandboxId: string, backend: string, token: string }[]} seen.sandboxes of this owner and store, as listed
  * @param {boolean} seen.complete whether the list was read to its end: only then absence means something
  * @param {object[]} seen.rows read after the list
  * @param {(row: object) => boolean} seen.inHand somebody alive works on it
@@ -30,12 +31,12 @@ function plan({ sandboxes, complete, rows, inHand, settled }, { verifyMs, watchM
   const byToken = new Map(rows.map((row) => [row.token, row]));
   const listed = new Map();
   const actions = [];
-  for (const { sandboxId, token } of sandboxes) {
+  for (const { sandboxId, backend, token } of sandboxes) {
     const row = byToken.get(token) ?? null;
     // One that was ended after the list was asked for is in it, rightly.
     const isNews = row?.state === 'ended' && !settled(row, 0);
     const why = isNews ? null : killReason(row, sandboxId, inHand);
-    if (why) actions.push({ do: 'kill', reason: why, sandboxId, row });
+    if (why) actions.push({ do: 'kill', reason: why, sandboxId, backend, row });
     if (row && (row.sandboxId === sandboxId || row.sandboxId === null))
       listed.set(token, sandboxId);
   }

@@ -7,6 +7,7 @@
 
 const { mapLimited } = require('../policy/limiter');
 const { killReason, plan } = require('./reconcile-plan');
+const { SLICE, slices } = require('./slices');
 
 /** Items that one pass reads; past it the pass is not complete, and absence proves nothing. */
 const ITEMS_MAX = 20_000;
@@ -15,8 +16,6 @@ const ACTIONS_MAX = 500;
 const AT_ONCE = 10;
 const PASS_MS = 60_000;
 const REQUEST_TIMEOUT_MS = 15_000;
-/** Rows that are held against the list before the loop gets a turn. */
-const SLICE = 1_000;
 /** First wait after something is to be looked for; it doubles while anything is left. */
 const SOON_MS = 1_000;
 const LATE_MS = 30_000;
@@ -129,11 +128,10 @@ class Reconciler {
     const core = this.#core;
     const { clock, ledger } = core;
     const startedAt = clock.steady();
-    const before = await ledger.rows();
-    this.#note(before);
+    await this.#note(ledger.pages());
     const list = await this.#lists();
     const all = await ledger.rows();
-    const since = this.#note(all);
+    const { since } = await this.#note(slices(all, clock));
     // What lives where the list could not be read is left alone.
     const rows = all.filter((row) => list.read.has(core.backendOf(row)));
     const isDead = await ledger.deaths();
@@ -141,7 +139,6 @@ class Reconciler {
     const seen = {
       sandboxes: list.sandboxes,
       complete: list.complete,
-      backends: list.backends,
       rows,
       inHand: (row) =>
         row.instance === ledger.instance ? ledger.holds(row) : !isDead(row.instance),
@@ -173,11 +170,9 @@ class Reconciler {
     const done = tried.filter((one) => one === true).length;
     const failed = tried.filter((one) => one === false).length;
     await core.purse.sweep(() => ledger.rows());
-    const after = await ledger.rows();
-    this.#note(after);
-    await ledger.bury(after);
-    const unproven = ({ state }) => state === 'ended' || state === 'watched' || state === 'ending';
-    const left = after.filter(unproven).length + failed + actions.length - tried.length;
+    const { instances, unproven } = await this.#note(ledger.pages());
+    await ledger.bury(instances);
+    const left = unproven + failed + actions.length - tried.length;
     this.#follow(left);
     return { ...result, dryRun, actions: shown(actions), done, failed, left };
   }
@@ -186,30 +181,47 @@ class Reconciler {
   async #planned(seen) {
     const windows = this.#core.config.get('pool');
     if (seen.rows.length + seen.sandboxes.length <= SLICE) return plan(seen, windows);
-    const byToken = new Map(seen.sandboxes.map((one) => [one.token, []]));
-    for (const one of seen.sandboxes) byToken.get(one.token).push(one);
+    const { clock } = this.#core;
+    const byToken = new Map();
+    for await (const sandboxes of slices(seen.sandboxes, clock)) {
+      for (const one of sandboxes) {
+        if (!byToken.has(one.token)) byToken.set(one.token, []);
+        byToken.get(one.token).push(one);
+      }
+    }
     const actions = [];
-    for (let i = 0; i < seen.rows.length; i += SLICE) {
-      const rows = seen.rows.slice(i, i + SLICE);
+    for await (const rows of slices(seen.rows, clock)) {
       const sandboxes = rows.flatMap(({ token }) => take(byToken, token));
       actions.push(...plan({ ...seen, rows, sandboxes }, windows));
-      await yielded(this.#core.clock);
     }
-    const strays = [...byToken.values()].flat();
-    actions.push(...plan({ ...seen, rows: [], sandboxes: strays }, windows));
+    for await (const strays of slices([...byToken.values()].flat(), clock)) {
+      actions.push(...plan({ ...seen, rows: [], sandboxes: strays }, windows));
+    }
     return actions;
   }
 
-  // By a clock that never jumps: how long a row has stood as it stands, as far as we have seen.
-  #note(rows) {
-    const at = this.#core.clock.steady();
-    const next = new Map();
-    for (const { token, version } of rows) {
-      const known = this.#since.get(token);
-      next.set(token, known?.version === version ? known : { version, at });
+  /**
+   * By a clock that never jumps: how long a row has stood as it stands, as far as we have seen.
+   *
+   * @param {AsyncIterable<object[]>} pages of rows
+   * @returns {Promise<{ since: Map, instances: Set<string>, unproven: number }>} instances that have
+   *   rows; how many rows a later list has to prove
+   */
+  async #note(pages) {
+    const since = new Map();
+    const instances = new Set();
+    let unproven = 0;
+    for await (const rows of pages) {
+      const at = this.#core.clock.steady();
+      for (const { token, version, instance, state } of rows) {
+        const known = this.#since.get(token);
+        since.set(token, known?.version === version ? known : { version, at });
+        instances.add(instance);
+        if (UNPROVEN.has(state)) unproven++;
+      }
     }
-    this.#since = next;
-    return next;
+    this.#since = since;
+    return { since, instances, unproven };
   }
 
   // One list of each backend. @throws what the first said, when none could be read
@@ -223,7 +235,6 @@ class Reconciler {
     const sandboxes = lists.flatMap((list) => list.sandboxes);
     return {
       sandboxes,
-      backends: new Map(sandboxes.map(({ sandboxId, backend }) => [sandboxId, backend])),
       read: new Set(lists.map(({ backend }) => backend)),
       whole: failures.length === 0,
       complete: lists.every(({ complete }) => complete),
@@ -245,12 +256,14 @@ class Reconciler {
     const found = await core.retry('list_sandboxes', null, look, { signal: null, backend });
     // A far end that filters otherwise than it was asked to must not make us end what is not ours.
     const { owner, prefix } = core.ledger;
-    const sandboxes = found
-      .filter(({ metadata }) => metadata?.['e2b-swarm.owner'] === owner)
-      .map(({ sandboxId, metadata }) => {
-        return { sandboxId, backend, token: metadata['e2b-swarm.token'] ?? '' };
-      })
-      .filter(({ token }) => token.startsWith(prefix));
+    const sandboxes = [];
+    for await (const slice of slices(found, core.clock)) {
+      for (const { sandboxId, metadata } of slice) {
+        const token = metadata?.['e2b-swarm.token'] ?? '';
+        const isOurs = metadata?.['e2b-swarm.owner'] === owner && token.startsWith(prefix);
+        if (isOurs) sandboxes.push({ sandboxId, backend, token });
+      }
+    }
     return { backend, sandboxes, complete: found.length < ITEMS_MAX, askedAt };
   }
 
@@ -274,11 +287,11 @@ class Reconciler {
   }
 
   // The row may have come into being, or changed, since it was read: asked for once more.
-  async _kill({ sandboxId, row, reason }, { backends, inHand, settled }) {
+  async _kill({ sandboxId, backend, row, reason }, { inHand, settled }) {
     const core = this.#core;
     const now = row === null ? null : await core.ledger.get(row.token);
     if (killReason(now, sandboxId, inHand) === null) return false;
-    const { alreadyGone } = await core.end(sandboxId, backends.get(sandboxId), this.#patient());
+    const { alreadyGone } = await core.end(sandboxId, backend, this.#patient());
     // A list may show for a moment what has just ended.
     const isLate = reason === LEAK && !settled(row, core.config.get('pool').verifyMs);
     if (reason === LEAK && !(alreadyGone && isLate)) {
@@ -348,6 +361,9 @@ class Reconciler {
   }
 }
 
+/** States of rows that end when a list has shown what became of their sandboxes. */
+const UNPROVEN = new Set(['ended', 'watched', 'ending']);
+
 const LEAK = 'it was ended, and lives';
 
 const ACTS = {
@@ -365,12 +381,6 @@ function take(map, key) {
   const found = map.get(key) ?? [];
   map.delete(key);
   return found;
-}
-
-function yielded(clock) {
-  return new Promise((resolve) => {
-    clock.setTimeout(resolve, 0);
-  });
 }
 
 // What the ledger knows of a sandbox that another manager made: not its environment, so it cannot be

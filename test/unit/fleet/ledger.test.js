@@ -276,7 +276,7 @@ describe('the dead', () => {
     await owing.intend(spec, { maximum: 1 });
     empty.die();
     owing.die();
-    await mine.bury(await mine.rows());
+    await mine.bury(new Set((await mine.rows()).map(({ instance }) => instance)));
     const left = (await store.instances('fleet')).map(({ id }) => id);
     expect(left.sort()).toEqual([mine.instance, owing.instance].sort());
   });
@@ -366,7 +366,7 @@ describe('the heartbeat', () => {
     await mine.open();
     pass(DEAD_AFTER_MS);
     await other.open();
-    await other.bury([]);
+    await other.bury(new Set());
     const entry = await mine.intend(spec, { maximum: 1 });
     expect((await other.deaths())(entry.row.instance)).toBe(false);
   });
