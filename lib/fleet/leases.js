@@ -27,6 +27,8 @@ class Leases {
   #waiters = [];
   #order = 0;
   #fetching = new Map();
+  /** Of a wish that met a full fleet: how many of its waiters may ask at a time. */
+  #window = new Map();
   #epoch = 0;
   #poll = null;
   #draining = false;
@@ -132,7 +134,9 @@ class Leases {
     return [...this.#waiters].sort((a, b) => rank(b) - rank(a) || a.order - b.order);
   }
 
-  /** One fetch for each that waits, beyond what is being fetched for the same wish. */
+  // One fetch for each that waits, beyond what is being fetched for the same wish. Where the fleet was
+  // full one alone asks, and twice as many after each that got something: a thousand that wait must not
+  // be a thousand questions to the store at every turn.
   #pump() {
     if (this.#core.closed) {
       for (const waiter of this.#ordered()) waiter.fail(this.#core.closedError());
@@ -142,10 +146,18 @@ class Leases {
     for (const waiter of this.#ordered()) {
       const { key } = waiter;
       wanted.set(key, (wanted.get(key) ?? 0) + 1);
-      if (wanted.get(key) <= (this.#fetching.get(key) ?? 0)) continue;
+      const most = Math.min(wanted.get(key), this.#window.get(key) ?? Infinity);
+      if (most <= (this.#fetching.get(key) ?? 0)) continue;
       this.#fetching.set(key, (this.#fetching.get(key) ?? 0) + 1);
       this.#core.track(this.#fetch(waiter));
     }
+    for (const key of this.#window.keys()) if (!wanted.has(key)) this.#window.delete(key);
+  }
+
+  #widen(key) {
+    if (!this.#window.has(key)) return;
+    this.#window.set(key, this.#window.get(key) * 2);
+    this.#pump();
   }
 
   async #fetch({ key, spec, owner }) {
@@ -154,7 +166,7 @@ class Leases {
     try {
       const member =
         (await this.#handout.claimFit(spec, owner, () => !this.#isWanted(key))) ??
-        (this.#isWanted(key) ? await this.#create(spec, owner) : null);
+        (this.#isWanted(key) ? await this.#create(key, spec, owner) : null);
       outcome = { member };
     } catch (error) {
       outcome = { error };
@@ -162,8 +174,12 @@ class Leases {
     const left = this.#fetching.get(key) - 1;
     if (left === 0) this.#fetching.delete(key);
     else this.#fetching.set(key, left);
-    if (outcome.member) this.#supply(key, outcome.member);
-    else if (outcome.error) await this.#failed(key, outcome.error);
+    if (outcome.member) {
+      this.#supply(key, outcome.member);
+      this.#widen(key);
+    } else if (outcome.error) {
+      await this.#failed(key, outcome.error);
+    }
     // Something became free, or somebody came, while this one was under way.
     if (outcome.member === null || this.#epoch !== epoch) this.#pump();
   }
@@ -172,12 +188,13 @@ class Leases {
     return this.#waiters.some((waiter) => waiter.key === key);
   }
 
-  async #create(spec, owner) {
+  async #create(key, spec, owner) {
     const prepare = (member) => {
       member.holder = owner;
       member.taken = true;
     };
     const place = await this.#core.reserve(spec);
+    this.#widen(key);
     return this.#creation.create(spec, place, { prepare });
   }
 
@@ -191,6 +208,7 @@ class Leases {
     const waiters = this.#ordered().filter((waiter) => waiter.key === key);
     if (WAIT_FOR_ROOM.has(error?.code)) {
       for (const waiter of waiters) waiter.lastError = error;
+      this.#window.set(key, 1);
       if (error.code === 'CAPACITY' && waiters.length > 0) await this.#makeRoom();
       return;
     }

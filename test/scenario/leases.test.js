@@ -2,6 +2,8 @@
 
 // Leases: acquire, use, release, renew, their deadline and their fencing token. API section 2.
 
+const { memoryStore } = require('../../lib/store');
+const { wrapped } = require('../helpers/store');
 const { movableClock, recorded, waitFor, withFleet } = require('./helpers/fleet');
 
 const fleet = withFleet();
@@ -243,4 +245,21 @@ test('several blocks in one call, each with its own end', async () => {
   ]);
   expect(failed).toBe(1);
   expect(starts() - before).toBe(1);
+});
+
+test('a hundred that wait are not a hundred questions to the store at every turn', async () => {
+  const store = memoryStore();
+  let questions = 0;
+  const counted = wrapped(store, (op, _args, work) => {
+    if (op === 'claim' || op === 'insert') questions++;
+    return work();
+  });
+  const manager = fleet.manager({ store: counted, maxPoolSize: 2 });
+  const held = await Promise.all([manager.acquire(), manager.acquire()]);
+  const waiting = Array.from({ length: 100 }, () => manager.acquire());
+  const served = waiting.map((one) => one.then((lease) => lease.release({ recycle: true })));
+  await waitFor(() => manager.inspect().waiting === 100);
+  for (const lease of held) await lease.release({ recycle: true });
+  await Promise.all(served);
+  expect(questions).toBeLessThan(1000);
 });
