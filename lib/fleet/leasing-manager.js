@@ -153,8 +153,9 @@ class LeasingManager extends SafeEmitter {
     const ended = (await core.ledger.rows()).filter(({ state }) => state === 'ended');
     const total = ended.length;
     if (total === 0) return { total, successful: 0, leaked: 0, rate: 1 };
-    // Seen once before the wait, so that the second list can prove anything.
-    await reconciler.pass();
+    // Seen once before the wait, so that the second list can prove anything; what is ended now would not
+    // be counted.
+    await reconciler.pass({ dryRun: true });
     await core.unless(signal, sleep(core.clock, core.config.get('pool').verifyMs, core.stopping));
     const { actions } = await this.reconcile();
     const ids = new Set(ended.map(({ sandboxId }) => sandboxId));

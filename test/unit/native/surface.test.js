@@ -3,6 +3,7 @@
 // The names of the package: the types beside the runtime, both kinds of import, and what loading costs.
 
 const { execFileSync } = require('node:child_process');
+const fs = require('node:fs');
 const { createRequire } = require('node:module');
 const path = require('node:path');
 
@@ -87,6 +88,22 @@ test('those of a lease too; `lose` is for whoever ends the sandbox under it', ()
   const { Lease } = require('../../../lib/fleet/lease');
   const atRuntime = methodsAtRuntime(Lease).filter((name) => name !== 'lose');
   expect(methodsInTypes('Lease')).toEqual(atRuntime);
+});
+
+test('the events of the manager are those in the types', () => {
+  const folder = path.join(ROOT, 'lib/fleet');
+  const files = fs.readdirSync(folder).map((name) => fs.readFileSync(path.join(folder, name)));
+  const code = files.join('\n');
+  const emitted = [...code.matchAll(/emit\(\s*'([a-z]+(?::[a-z]+)?)'/g)].map(([, name]) => name);
+  // The guard's come through it by name, the budget's by what was crossed.
+  const guard = fs.readFileSync(path.join(ROOT, 'lib/policy/guard.js'), 'utf8');
+  const [, told] = /parts\.onEvent\]([^;]+);/.exec(guard);
+  emitted.push(...told.match(/[a-z]+:[a-z-]+/g), 'budget:warning', 'budget:exceeded');
+  const types = fs.readFileSync(path.join(ROOT, 'index.d.ts'), 'utf8');
+  const [, events] = /interface SandboxManagerEvents \{([^]*?)\n\}/.exec(types);
+  const inTypes = [...events.matchAll(/^ {2}'?([a-z:-]+)'?: \[/gm)].map(([, name]) => name);
+  expect(inTypes.length).toBeGreaterThan(20);
+  expect([...new Set(emitted)].sort()).toEqual(inTypes.sort());
 });
 
 const inNode = (script, ...flags) =>
