@@ -4,6 +4,7 @@
 // gives one or more rows of the table. Targets are those of this project's design; a number without
 // one is there to be seen.
 
+const { FLEET_EXPERIMENTS } = require('./fleet-experiments');
 const { LOCAL_EXPERIMENTS } = require('./local-experiments');
 const { FILE_BYTES } = require('./sizes');
 const { STORE_EXPERIMENTS } = require('./store-experiments');
@@ -280,6 +281,7 @@ const EXPERIMENTS = [
   },
   ...LOCAL_EXPERIMENTS,
   ...STORE_EXPERIMENTS,
+  ...FLEET_EXPERIMENTS,
 ];
 
 /**

@@ -1,29 +1,16 @@
 'use strict';
 
 // What one kind of store takes for the life of a sandbox (insert, update, remove), and for a lease (claim,
-// release), in a process of its own and a folder of its own, on the disk that temporary files are on.
+// release).
 //
 //   node ledger.js '{ "store", "calls", "warmUp", "concurrency" }'
 
 const { randomUUID } = require('node:crypto');
-const fs = require('node:fs');
-const os = require('node:os');
-const path = require('node:path');
-
-const stores = require('../../../lib/store');
-const { startPostgres } = require('../../helpers/postgres');
 const { finish } = require('./finish');
+const { withStore } = require('./with-store');
 
 const IDLE_ROWS = 50;
 const FILLER = 'x'.repeat(300);
-
-async function newStore(kind, folder) {
-  if (kind === 'memory') return { store: stores.memoryStore() };
-  if (kind === 'file') return { store: stores.fileStore(folder) };
-  if (kind === 'sqlite') return { store: stores.sqliteStore(path.join(folder, 'db')) };
-  const server = await startPostgres({ durable: true });
-  return { store: stores.postgresStore(server.url), stop: server.stop };
-}
 
 function row(store, fields) {
   return {
@@ -78,15 +65,4 @@ async function measure(store, { calls, warmUp, concurrency }) {
   return { p50Ms: at(0.5), p99Ms: at(0.99), createsPerS, pairsPerS };
 }
 
-finish(async (plan) => {
-  const folder = fs.mkdtempSync(path.join(os.tmpdir(), 'e2b-swarm-ledger-'));
-  const { store, stop } = await newStore(plan.store, folder);
-  try {
-    await store.open();
-    return await measure(store, plan);
-  } finally {
-    await store.close();
-    await stop?.();
-    fs.rmSync(folder, { recursive: true, force: true });
-  }
-});
+finish((plan) => withStore(plan.store, (store) => measure(store, plan)));

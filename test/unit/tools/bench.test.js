@@ -6,6 +6,7 @@ const os = require('node:os');
 const path = require('node:path');
 const { promisify } = require('node:util');
 
+const { watchingLoop } = require('../../bench/children/loop-watch');
 const { EXPERIMENTS, expectedCounts } = require('../../bench/experiments');
 const { checkCounts, metBy, rowOf } = require('../../bench/measure');
 const { median } = require('../../bench/median');
@@ -126,6 +127,81 @@ test('a tiny run on the local backend has every row, on the isolations that star
     expect(remark).toMatch(/^isolation (root|user|none)/);
   }
 }, 180_000);
+
+describe('a tiny run of what the manager costs', () => {
+  let rows;
+
+  beforeAll(async () => {
+    const only = '^(warm-acquire|pairs-(memory|file)|reconcile(-dead)?|fleet-memory-1000)$';
+    // With so many calls one that nothing disturbs is among them on any machine.
+    const args = [BENCH, '--json', '--only', only, '--rounds', '1', '--calls', '50'];
+    const { stdout } = await run(process.execPath, [...args, '--sandboxes', '600']);
+    rows = new Map(JSON.parse(stdout).rows.map((row) => [row.id, row]));
+  }, 180_000);
+
+  test('has every row, with a value of ours', () => {
+    const wanted = EXPERIMENTS.filter(({ child }) =>
+      ['warm-acquire', 'pairs', 'reconcile', 'fleet-memory'].includes(child),
+    );
+    const left = /sqlite|postgres|10000/;
+    const ids = wanted.flatMap((each) => idsOf(each.rows)).filter((id) => !left.test(id));
+    expect([...rows.keys()].sort()).toEqual(ids.sort());
+    for (const { values } of rows.values()) expect(values['e2b-swarm']).toBeGreaterThan(0);
+  });
+
+  test.each(['warm-acquire', 'warm-acquire-p99', 'warm-acquire-looked', 'pairs-memory-1'])(
+    '%s stands beside what e2b takes without a pool',
+    (id) => {
+      const { values, ratios, remark } = rows.get(id);
+      expect(values.e2b).toBeGreaterThan(0);
+      expect(ratios.e2b).toBeGreaterThan(0);
+      expect(remark).toContain('e2b has no pool');
+    },
+  );
+
+  test('a row with a target says whether it was met', () => {
+    const targets = [...rows.values()].filter(({ target }) => target !== null);
+    expect(idsOf(targets).sort()).toEqual([
+      ...['reconcile-blocked', 'reconcile-dead-blocked', 'reconcile-dead-own', 'reconcile-own'],
+      ...['warm-acquire-own-p99', 'warm-acquire-p99'],
+    ]);
+    for (const { met } of targets) expect(typeof met).toBe('boolean');
+  });
+});
+
+describe('the watch of the loop', () => {
+  const spin = (ms) => {
+    const untilMs = performance.now() + ms;
+    while (performance.now() < untilMs);
+  };
+
+  test('finds the longest turn, also when it is the last', async () => {
+    const turn = () => new Promise((resolve) => setImmediate(resolve));
+    const { result, ms, wallMs } = await watchingLoop(async () => {
+      for (const length of [5, 40, 5, 60]) {
+        await turn();
+        spin(length);
+      }
+      return 'done';
+    });
+    expect(result).toBe('done');
+    expect(wallMs).toBeGreaterThanOrEqual(59);
+    expect(ms).toBeGreaterThanOrEqual(wallMs);
+  });
+
+  test('counts as own work no more than the clock does', async () => {
+    const { wallMs, ownMs } = await watchingLoop(async () => spin(30));
+    expect(ownMs).toBeGreaterThan(0);
+    expect(ownMs).toBeLessThanOrEqual(wallMs);
+  });
+
+  test('ends with the work, also when that fails', async () => {
+    const failing = watchingLoop(async () => {
+      throw new Error('no');
+    });
+    await expect(failing).rejects.toThrow('no');
+  });
+});
 
 test('without nginx the rows of HTTP/2 are skipped, visibly', async () => {
   const env = { ...process.env, BENCH_NGINX: path.join(__dirname, 'no-nginx') };
