@@ -1,9 +1,10 @@
 'use strict';
 
-// Ends what nobody has used for too long. A sandbox that works, or that somebody has taken, is not
+// Ends what nobody has used for too long, and idle ones past the age or the uses of the pool. A sandbox that works, or that somebody has taken, is not
 // inactive however old it is. One that could not be ended stays in the fleet, for the next sweep.
 
 const { mapLimited } = require('../policy/limiter');
+const { isWorn } = require('./handout');
 const { isSteady } = require('./health-monitor');
 
 /** Terminations in flight. */
@@ -35,7 +36,9 @@ async function cleanupRound(core) {
 
 function isDue(core, member) {
   const unused = member.gone || !member.busy;
-  return unused && isSteady(member) && member.idleMs > core.config.get('inactivityThreshold');
+  if (!unused || !isSteady(member)) return false;
+  const { config } = core;
+  return member.idleMs > config.get('inactivityThreshold') || isWorn(member, config.get('pool'));
 }
 
 async function end(core, member) {

@@ -8,7 +8,7 @@ const { ConflictError } = require('../errors');
 const { Limiter } = require('../policy/limiter');
 const { Base } = require('./base');
 const { Ceiling } = require('./ceiling');
-const { Member } = require('./member');
+const { ANONYMOUS, Member } = require('./member');
 
 /** A change that a crash may undo: whoever held the sandbox is dead then. */
 const SOON = { durable: false };
@@ -64,7 +64,8 @@ class FleetCore extends Base {
    * @param {{ spec: object, holder?: string|null, except?: Set<Member> }} wish
    * @returns {Promise<Member|null>} taken; not looked at yet
    */
-  async claim({ spec, holder = null, except = new Set() }) {
+  async claim({ spec, holder: named = null, except = new Set() }) {
+    const holder = named ?? ANONYMOUS;
     const tokens = [...except].map(({ entry }) => entry.token);
     const { fingerprint } = spec;
     const entry = await this.ledger.claim({ fingerprint, holder, except: tokens });
@@ -96,7 +97,10 @@ class FleetCore extends Base {
     const { entry } = member;
     return member.during(async () => {
       const isIdle = (row) => row.state === 'idle';
-      await this.#orFenced(member, entry.change({ state: 'leased' }, { ...SOON, when: isIdle }));
+      // What it does there is its own, even when the sandbox was made for nobody.
+      member.holder ??= ANONYMOUS;
+      const taken = { state: 'leased', holder: member.holder };
+      await this.#orFenced(member, entry.change(taken, { ...SOON, when: isIdle }));
       await this.#orFenced(member, this.ledger.confirm(entry));
       return work();
     });

@@ -6,6 +6,7 @@
 
 const { cancelled } = require('./give-up');
 const { isSteady } = require('./health-monitor');
+const { ANONYMOUS } = require('./member');
 
 class Handout {
   #core;
@@ -30,6 +31,7 @@ class Handout {
     if (found !== null) return { member: found, reused: true };
     if (signal?.aborted) throw cancelled(signal, 'not-sent');
     const prepare = (member) => {
+      member.holder = ANONYMOUS;
       member.taken = true;
     };
     const member = await this.#creation.create(spec, await core.reserve(spec), { signal, prepare });
@@ -69,9 +71,9 @@ class Handout {
 
   /** Used, aged or near its end as far as the pool allows: to be ended, not to be handed out. */
   isSpent(member) {
-    const { maxUses, maxAgeMs, minRemaining } = this.#core.config.get('pool');
-    if (maxUses > 0 && member.uses >= maxUses) return true;
-    if (maxAgeMs > 0 && member.uptimeMs >= maxAgeMs * member.youth) return true;
+    const pool = this.#core.config.get('pool');
+    const { minRemaining } = pool;
+    if (isWorn(member, pool)) return true;
     return member.diesAt - this.#core.clock.steady() < minRemaining * member.lifeMs;
   }
 
@@ -94,4 +96,10 @@ class Handout {
   }
 }
 
-module.exports = { Handout };
+/** Past the uses or the age that the pool was told; never so by default. */
+function isWorn(member, { maxUses, maxAgeMs }) {
+  if (maxUses > 0 && member.uses >= maxUses) return true;
+  return maxAgeMs > 0 && member.uptimeMs >= maxAgeMs * member.youth;
+}
+
+module.exports = { isWorn, Handout };

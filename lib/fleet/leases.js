@@ -6,8 +6,10 @@
 
 const { CapacityError, ClosedError, TimeoutError } = require('../errors');
 const { checkNumber, checkOptions, checkString } = require('../options');
+const { linkSignals } = require('../policy/signals');
 const { cancelled } = require('./give-up');
 const { Lease } = require('./lease');
+const { ANONYMOUS } = require('./member');
 
 /** With what other managers free nobody wakes us; and a ceiling opens by time. */
 const POLL_SHARED_MS = 250;
@@ -190,7 +192,7 @@ class Leases {
 
   async #create(key, spec, owner) {
     const prepare = (member) => {
-      member.holder = owner;
+      member.holder = owner ?? ANONYMOUS;
       member.taken = true;
     };
     const place = await this.#core.reserve(spec);
@@ -223,7 +225,7 @@ class Leases {
       this.#waiters.some(
         (waiter) =>
           waiter.spec.fingerprint === spec.fingerprint &&
-          (holder === null || holder === waiter.owner),
+          (holder === null || holder === (waiter.owner ?? ANONYMOUS)),
       );
     const spare = this.#core.pool
       .idle()
@@ -236,6 +238,12 @@ class Leases {
       );
       if (ended) return;
     }
+  }
+
+  /** Takes orders again: nobody waits for the end any more. */
+  resume() {
+    this.#draining = false;
+    this.#onChange();
   }
 
   #startPolling() {
@@ -254,7 +262,8 @@ class Leases {
   async drained() {
     const core = this.#core;
     this.#draining = true;
-    while (this.#waiters.length > 0 || core.pool.members().some(({ busy }) => busy)) {
+    const isBusy = () => this.#waiters.length > 0 || core.pool.members().some(({ busy }) => busy);
+    while (this.#draining && isBusy()) {
       await new Promise((resolve) => {
         this.#onChange = resolve;
       });
@@ -266,7 +275,15 @@ class Leases {
   /** Does a lease's work in its sandbox. */
   run(member, work) {
     const core = this.#core;
-    const how = (options) => core.options(options, member.backend);
+    // A signal of the holder's own ends the call, and so does the end of shutdown's grace.
+    let linked = null;
+    const how = (options) => {
+      if (options?.signal == null || options.background) {
+        return core.options(options, member.backend);
+      }
+      linked = linkSignals(core.aborting, options.signal);
+      return core.options({ ...options, signal: linked.signal }, member.backend);
+    };
     const running = member.during(() =>
       this.#watch.over(member, async () => {
         core.purse.meter.calls(member.id);
@@ -276,7 +293,7 @@ class Leases {
         return result;
       }),
     );
-    core.track(running.catch(() => {}));
+    core.track(running.catch(() => {}).finally(() => linked?.unlink()));
     return running;
   }
 

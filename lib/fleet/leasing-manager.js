@@ -134,7 +134,13 @@ class LeasingManager extends SafeEmitter {
     const { signal } = checkOptions(options, ['signal'], 'drain');
     const { core, leases } = this[kParts];
     this.#draining ??= leases.drained();
-    await core.unless(signal, this.#draining);
+    try {
+      await core.unless(signal, this.#draining);
+    } catch (error) {
+      this.#draining = null;
+      leases.resume();
+      throw error;
+    }
     return this.shutdown();
   }
 

@@ -7,6 +7,9 @@
 /** Latencies kept to average over: enough to be steady, few enough to forget an old incident. */
 const LATENCY_SAMPLES = 20;
 
+/** Whoever names no owner: a holder like every other, whose work is not shown to those that do. */
+const ANONYMOUS = '(anonymous)';
+
 class Member {
   /** Whose lease it is; null of one that is taken by id. */
   lease = null;
@@ -194,4 +197,4 @@ class Member {
   }
 }
 
-module.exports = { Member };
+module.exports = { ANONYMOUS, Member };

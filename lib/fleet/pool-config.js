@@ -5,6 +5,7 @@
 
 const { resolveSchedule } = require('../money/schedule');
 const { checkNumber, checkOptions, invalid, show } = require('../options');
+const { createSpec } = require('./create-spec');
 
 const MAX_MS = 2 ** 31 - 1;
 const ms = (min) => ({ min, max: MAX_MS, integer: true });
@@ -55,6 +56,7 @@ function checkPool(given, name) {
   }
   if (schedule !== null) resolveSchedule(schedule);
   // As it was given, so that whoever reads the options can give them back changed.
+  if (warmSpec !== null) createSpec(warmSpec, () => 'warm'); // only to be checked
   const pool = { warmSpec, schedule: structuredClone(schedule), reset };
   for (const [key, [initial, range]] of Object.entries(NUMBERS)) {
     const value = numbers[key] ?? initial;

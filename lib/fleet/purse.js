@@ -9,6 +9,7 @@ const { CreationGuard } = require('../money/creation-guard');
 const { Meter } = require('../money/meter');
 const { estimateCost, resolvePrice } = require('../money/prices');
 const { weeklyReview } = require('../money/report');
+const { ANONYMOUS } = require('./member');
 
 /** The note in the store that the managers of a fleet share. */
 const NOTE = 'budget';
@@ -89,7 +90,12 @@ class Purse {
   opened(member, { created, createMs }) {
     const { cpuCount, memoryMb, holder, taken, uptimeMs, spec } = member;
     this.meter.open(member.id, {
-      ...{ owner: holder, tags: spec.metadata, leased: taken, created },
+      ...{
+        owner: holder === ANONYMOUS ? null : holder,
+        tags: spec.metadata,
+        leased: taken,
+        created,
+      },
       ...{ cpuCount, memoryMb, createMs, ageMs: uptimeMs },
     });
   }

@@ -7,6 +7,7 @@
 const { sleep } = require('../clock');
 const { decision } = require('../debug');
 const { ConflictError } = require('../errors');
+const { ANONYMOUS } = require('./member');
 const { withDetails } = require('./results');
 
 /** Rounds in which a replacement is tried before the place is given up. */
@@ -112,6 +113,7 @@ class Recovery {
       facts.kept = entry;
     };
     const prepare = (member) => {
+      member.holder = ANONYMOUS;
       member.taken = true; // until its agents run
       member.inheritUse(facts);
       pool.replaced(oldId, member.id);

@@ -113,3 +113,15 @@ test('the background sweep ends them too', async () => {
   time.tick(5000);
   expect((await told)[0]).toMatchObject({ terminated: 1 });
 });
+
+test('an idle sandbox past the age or the uses of its pool is ended, a used one not yet', async () => {
+  const time = movableClock();
+  const { manager, ids } = await fleet.managerOf(2, {
+    ...{ clock: time.clock, pool: { maxAgeMs: 60_000 } },
+  });
+  const lease = await manager.acquire();
+  time.pass(61_000);
+  expect((await manager.cleanup()).cleanup).toMatchObject({ checked: 2, terminated: 1 });
+  expect([...manager.activeSandboxes.keys()]).toEqual([lease.sandboxId]);
+  expect(ids).toContain(lease.sandboxId);
+});

@@ -58,6 +58,19 @@ test('recycled for the same owner, with a greater fencing token; never for anoth
   expect(await manager.acquire({})).not.toMatchObject({ sandboxId: first.sandboxId });
 });
 
+test('what was used without a name goes to nobody who has one', async () => {
+  const manager = fleet.manager();
+  const first = await manager.acquire();
+  await first.release({ recycle: true });
+  const named = await manager.acquire({}, { owner: 'bob' });
+  expect(named.sandboxId).not.toBe(first.sandboxId);
+  const { sandboxId } = await manager.createTradingSandbox({ env: { A: '1' } });
+  await manager.executeStrategy(sandboxId, 'true');
+  const other = await manager.acquire({ env: { A: '1' } }, { owner: 'bob' });
+  expect(other.sandboxId).not.toBe(sandboxId);
+  expect(await manager.acquire()).toMatchObject({ sandboxId: first.sandboxId, owner: null });
+});
+
 test('for another owner only after the reset hook has run; one that fails ends it', async () => {
   const reset = jest.fn(({ execute }) => execute('rm -f /tmp/secret'));
   const manager = fleet.manager({ pool: { reset } });
@@ -219,6 +232,18 @@ test('drain takes no more orders, waits for the leases, and ends everything', as
   expect(await draining).toMatchObject({ success: true });
 });
 
+test('a drain that is given up leaves a manager that goes on', async () => {
+  const manager = fleet.manager();
+  const lease = await manager.acquire();
+  const controller = new AbortController();
+  const draining = manager.drain({ signal: controller.signal });
+  controller.abort();
+  await expect(draining).rejects.toMatchObject({ code: 'CANCELLED' });
+  const another = await manager.acquire();
+  await Promise.all([lease.release(), another.release()]);
+  expect(await manager.drain()).toMatchObject({ success: true });
+});
+
 test('shutdown answers who waits', async () => {
   const manager = fleet.manager({ maxPoolSize: 1 });
   await manager.acquire();
@@ -262,4 +287,20 @@ test('a hundred that wait are not a hundred questions to the store at every turn
   for (const lease of held) await lease.release({ recycle: true });
   await Promise.all(served);
   expect(questions).toBeLessThan(1000);
+});
+
+test('a call with a signal of its own ends with it, and with a shutdown', async () => {
+  const manager = fleet.manager({ shutdownGraceMs: 30 });
+  const lease = await manager.acquire();
+  const first = new AbortController();
+  const given = lease.execute('tail -f /dev/null', null, { signal: first.signal });
+  await waitFor(() => fleet.asked('start').length === 1);
+  first.abort();
+  await expect(given).rejects.toMatchObject({ code: 'CANCELLED' });
+  const second = new AbortController();
+  const running = lease.execute('tail -f /dev/null', null, { signal: second.signal });
+  const ended = expect(running).rejects.toBeDefined();
+  await waitFor(() => fleet.asked('start').length === 2);
+  await manager.shutdown();
+  await ended;
 });

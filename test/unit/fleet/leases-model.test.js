@@ -14,6 +14,8 @@ const AGING_MS = 10_000;
 const TIMEOUT_MS = 45_000;
 
 /** Leases and waiters are known by the number of their order. */
+const ANONYMOUS = Symbol('anonymous');
+
 class Model {
   nowMs = 0;
   orders = 0;
@@ -47,7 +49,7 @@ class Model {
   }
 
   serve({ owner }) {
-    const fits = ({ holder }) => holder === null || holder === owner;
+    const fits = ({ holder }) => holder === null || holder === (owner ?? ANONYMOUS);
     for (let at = this.idle.findLastIndex(fits); at >= 0; at = this.idle.findLastIndex(fits)) {
       const [{ dead }] = this.idle.splice(at, 1);
       if (!dead) return true;
@@ -55,7 +57,7 @@ class Model {
     if (this.taken < MAXIMUM) return true;
     // An idle one that nobody who waits may have makes room; the one not used for longest.
     const isFree = ({ holder }) =>
-      !this.waiting.some((other) => holder === null || holder === other.owner);
+      !this.waiting.some((other) => holder === null || holder === (other.owner ?? ANONYMOUS));
     const spare = this.idle.findIndex(isFree);
     if (spare < 0) return false;
     this.idle.splice(spare, 1);
@@ -92,7 +94,8 @@ class Act {
   async release(model, real, { pick, recycle }) {
     const at = pick % model.held.length;
     const [{ order, owner }] = model.held.splice(at, 1);
-    if (recycle) model.idle.push({ holder: owner, dead: false });
+    // Who names no owner is one like every other; null is what nobody has used.
+    if (recycle) model.idle.push({ holder: owner ?? ANONYMOUS, dead: false });
     await real.leases.get(order).release({ recycle });
     real.back(order, recycle);
   }
