@@ -40,7 +40,7 @@ function reconcile(id, what, dead) {
   const name = `reconcile of 10,000 sandboxes, ${what}`;
   return {
     ...{ id, child: 'reconcile', clients: ALONE, rounds: 3 },
-    plan: { sandboxes: 10_000, dead, passes: 5 },
+    plan: { sandboxes: 10_000, dead, warmUp: 5, passes: 5 },
     rows: [
       { id, name, unit: 'ms', field: 'ms', remark: 'memoryStore; the far end is a stub' },
       {
