@@ -8,7 +8,7 @@ const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
 const { fileStore } = require('../../lib/store');
-const { recorded, withFleet } = require('./helpers/fleet');
+const { recorded, waitFor, withFleet } = require('./helpers/fleet');
 
 const fleet = withFleet();
 const far = () => fleet.backend.sandboxes().map(({ sandboxId }) => sandboxId);
@@ -85,4 +85,46 @@ test('repeatable work goes on in another sandbox when its own is lost', async ()
   tried.length = 0;
   await expect(manager.use({}, work)).rejects.toMatchObject({ code: 'SANDBOX_GONE' });
   expect(tried).toHaveLength(1);
+});
+
+test('a breaker that was open when the process ended is open in the next one', async () => {
+  const config = { breaker: { minimumCalls: 5 }, retryAttempts: 1 };
+  const before = fileStore(path.join(folder, 'fleet'));
+  const first = fleet.manager({ ...config, store: before });
+  const { of } = recorded(first, ['breaker:open']);
+  fleet.backend.faults.add({ op: 'create', action: { status: 503 } });
+  for (let i = 0; i < 5; i++) await first.createTradingSandbox();
+  expect(of('breaker:open')).toEqual([expect.objectContaining({ class: 'create' })]);
+  await first.shutdown();
+  await before.close();
+  fleet.backend.faults.clear();
+
+  const store = fileStore(path.join(folder, 'fleet'));
+  const second = fleet.manager({ ...config, store });
+  const asked = fleet.asked('create').length;
+  expect(await second.createTradingSandbox()).toMatchObject({
+    ...{ success: false, code: 'BREAKER_OPEN', outcome: 'not-sent', retryable: true },
+  });
+  expect(fleet.asked('create').length).toBe(asked);
+  await second.shutdown();
+  await store.close();
+});
+
+test('what dies as soon as it is made is not made again without end', async () => {
+  const { manager, ids } = await fleet.managerOf(1, {
+    creationGuard: { shortLifeMs: 3_600_000, burst: 1, refillMs: 3_600_000 },
+    shutdownGraceMs: 20,
+  });
+  const { of } = recorded(manager, ['alert']);
+  await fleet.kill(ids[0]);
+  const { newId } = await manager._attemptRecovery(ids[0]);
+  expect(far()).toEqual([newId]);
+  await fleet.kill(newId);
+  const asked = fleet.asked('create').length;
+  const waiting = manager._attemptRecovery(newId);
+  await waitFor(() => of('alert').length === 1);
+  expect(of('alert')).toEqual([expect.objectContaining({ type: 'creation-guard' })]);
+  expect(fleet.asked('create').length).toBe(asked);
+  await manager.shutdown();
+  expect(await waiting).toMatchObject({ success: false, code: 'CLOSED' });
 });
