@@ -27,6 +27,8 @@ const CLASS_OF = {
 const GUARD_NOTE = 'guard';
 
 class Base {
+  /** Told when an idle sandbox was taken. */
+  handedOut = () => {};
   #emit;
   #native = null;
   #pending = new Map();

@@ -15,11 +15,19 @@ const KEYS = ['signal', 'cache'];
 function callOptions(given) {
   const { signal, cache = false } = checkOptions(given, KEYS, 'the call');
   if (typeof cache !== 'boolean') throw invalid(`cache must be true or false, not ${show(cache)}`);
-  if (signal == null) return { cache };
-  if (typeof signal.addEventListener !== 'function' || typeof signal.aborted !== 'boolean') {
-    throw invalid(`signal must be an AbortSignal, not ${show(signal)}`);
-  }
-  return { signal, cache };
+  return signal == null ? { cache } : { signal: checkSignal(signal), cache };
 }
 
-module.exports = { callOptions };
+/**
+ * @returns {AbortSignal|undefined}
+ * @throws {InvalidArgumentError}
+ */
+function checkSignal(signal) {
+  if (signal == null) return undefined;
+  if (typeof signal.addEventListener === 'function' && typeof signal.aborted === 'boolean') {
+    return signal;
+  }
+  throw invalid(`signal must be an AbortSignal, not ${show(signal)}`);
+}
+
+module.exports = { callOptions, checkSignal };

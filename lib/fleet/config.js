@@ -114,7 +114,9 @@ const DEFAULT_OWNER = 'e2b-swarm';
 
 function checkStore(store) {
   if (typeof store?.insert === 'function' && typeof store.claim === 'function') return store;
-  throw invalid('store must be one of those of e2b-swarm/store, or keep their contract');
+  throw invalid(
+    `store must be one of those of e2b-swarm/store, such as fileStore('./fleet'), not ${show(store)}`,
+  );
 }
 
 class ManagerConfig {
@@ -205,6 +207,9 @@ function shownPool({ warmSpec, ...pool }) {
 }
 
 function setKnown(target, name, value) {
+  if (FIXED.includes(name)) {
+    throw invalid(`${name} is for the constructor: it cannot be changed afterwards`);
+  }
   if (typeof name !== 'string' || !(name in KEYS)) {
     const near = nearest(String(name), Object.keys(KEYS));
     const message = `unknown option '${String(name)}' of manager.config; did you mean '${near}'?`;

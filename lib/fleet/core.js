@@ -73,6 +73,7 @@ class FleetCore extends Base {
     const member = entry.member ?? this.adopt(entry, spec);
     member.taken = true;
     member.holder = holder;
+    this.handedOut();
     return member;
   }
 

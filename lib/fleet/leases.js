@@ -7,6 +7,7 @@
 const { CapacityError, ClosedError, TimeoutError } = require('../errors');
 const { checkNumber, checkOptions, checkString } = require('../options');
 const { linkSignals } = require('../policy/signals');
+const { checkSignal } = require('./call-options');
 const { cancelled } = require('./give-up');
 const { Lease } = require('./lease');
 const { ANONYMOUS } = require('./member');
@@ -65,16 +66,17 @@ class Leases {
     const given = checkOptions(options, ACQUIRE_KEYS, 'acquire');
     const pool = core.config.get('pool');
     const timeoutMs = given.timeoutMs ?? pool.acquireTimeoutMs;
-    checkNumber(timeoutMs, 'timeoutMs', { min: 0, max: 2 ** 31 - 1 });
+    checkNumber(timeoutMs, 'timeoutMs', { min: 1, max: 2 ** 31 - 1 });
+    const signal = checkSignal(given.signal);
     const priority = checkNumber(given.priority ?? 0, 'priority', { min: -1000, max: 1000 });
     const owner = given.owner == null ? null : checkString(given.owner, 'owner');
     core.checkOpen();
     if (this.#draining) throw new ClosedError('the manager is being drained');
-    if (given.signal?.aborted) throw cancelled(given.signal, 'not-sent');
+    if (signal?.aborted) throw cancelled(signal, 'not-sent');
     if (this.#waiters.length >= pool.maxWaiters) {
       throw new CapacityError(`pool.maxWaiters ${pool.maxWaiters} already wait for a sandbox`);
     }
-    return this.#wait({ spec, owner, priority, timeoutMs, signal: given.signal });
+    return this.#wait({ spec, owner, priority, timeoutMs, signal });
   }
 
   #wait({ spec, owner, priority, timeoutMs, signal }) {
@@ -278,6 +280,7 @@ class Leases {
     // A signal of the holder's own ends the call, and so does the end of shutdown's grace.
     let linked = null;
     const how = (options) => {
+      checkSignal(options?.signal);
       if (options?.signal == null || options.background) {
         return core.options(options, member.backend);
       }
@@ -389,4 +392,4 @@ class Leases {
   }
 }
 
-module.exports = { Leases };
+module.exports = { ACQUIRE_KEYS, Leases };

@@ -8,8 +8,12 @@ const { SafeEmitter } = require('../events');
 const { checkOptions, invalid, show } = require('../options');
 const { reviewText } = require('../money/report');
 const { failoverSandboxes } = require('../policy/failover');
+const { checkSignal } = require('./call-options');
 const { ManagerConfig } = require('./config');
+const { ACQUIRE_KEYS } = require('./leases');
 const { fleetParts } = require('./parts');
+
+const USE_KEYS = [...ACQUIRE_KEYS, 'recycle', 'repeatable'];
 
 /** Where a manager keeps the parts of its fleet. */
 const kParts = Symbol('e2b-swarm.parts');
@@ -58,7 +62,8 @@ class LeasingManager extends SafeEmitter {
    */
   async use(spec, work, options) {
     if (typeof work !== 'function') throw invalid(`work must be a function, not ${show(work)}`);
-    const { recycle = false, repeatable = false, ...how } = options ?? {};
+    const { recycle = false, repeatable = false, ...how } = checkOptions(options, USE_KEYS, 'use');
+    if (typeof recycle !== 'boolean') throw invalid('recycle must be true or false');
     if (typeof repeatable !== 'boolean') throw invalid('repeatable must be true or false');
     const acquire = () => this.acquire(spec, how);
     const run = (lease) => this.#within(lease, work, recycle);
@@ -131,7 +136,7 @@ class LeasingManager extends SafeEmitter {
    * @returns {Promise<object>} of shutdown()
    */
   async drain(options) {
-    const { signal } = checkOptions(options, ['signal'], 'drain');
+    const signal = checkSignal(checkOptions(options, ['signal'], 'drain').signal);
     const { core, leases } = this[kParts];
     this.#draining ??= leases.drained();
     try {
@@ -153,7 +158,7 @@ class LeasingManager extends SafeEmitter {
    *   sandboxes that were ended and not yet proven gone; rate: successful / total, 1 when there were none
    */
   async verifyCleanup(options) {
-    const { signal } = checkOptions(options, ['signal'], 'verifyCleanup');
+    const signal = checkSignal(checkOptions(options, ['signal'], 'verifyCleanup').signal);
     const { core, reconciler } = this[kParts];
     core.checkOpen();
     const ended = (await core.ledger.rows()).filter(({ state }) => state === 'ended');

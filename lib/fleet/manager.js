@@ -56,7 +56,7 @@ class SandboxManager extends LeasingManager {
     this._startCleanupTask();
     this.#rounds.start('pool');
     // With a store of one's own there may be something that a dead manager left.
-    if (!values.sharesStore) return;
+    if (!values.sharesStore && this[kParts].warmer.target === 0) return;
     this.#firstRound = core.clock.setTimeout(() => this.#fleetRound(), 0);
     this.#firstRound?.unref?.();
   }

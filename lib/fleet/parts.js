@@ -31,6 +31,8 @@ function fleetParts(config, emit) {
   const watch = new Watch(core, monitor, recovery);
   const handout = new Handout(core, creation, monitor);
   const specOf = (given) => createSpec(given, () => `trading-${core.clock.token().slice(0, 8)}`);
+  const warmer = new Warmer(core, creation, { specOf });
+  core.handedOut = () => core.track(warmer.fill(), 'watch');
   return {
     ...{ config, core, creation, monitor, agents, recovery, watch, handout, specOf },
     leases: new Leases(core, { handout, creation, watch }),
@@ -40,7 +42,7 @@ function fleetParts(config, emit) {
       clock: core.clock,
       onHit: (durationMs) => core.purse.meter.cached(durationMs),
     }),
-    warmer: new Warmer(core, creation, { specOf }),
+    warmer,
   };
 }
 

@@ -297,7 +297,20 @@ class Reconciler {
     if (reason === LEAK && !(alreadyGone && isLate)) {
       core.emit('alert', { type: 'leak', sandboxId, reason });
     }
+    if (now?.state === 'watched') await this.#arrived(now, sandboxId, alreadyGone);
     return true;
+  }
+
+  // What its request made is here and ended: it needs its place no longer. A second one of the same
+  // request would be ended all the same.
+  async #arrived(row, sandboxId, alreadyGone) {
+    const core = this.#core;
+    const data = { ...row.data, foundGone: alreadyGone === true };
+    const entry = await core.ledger.takeOver(row, { state: 'ended', place: 0, sandboxId, data });
+    if (entry === null) return;
+    entry.letGo();
+    await core.settle(row.token, core.purse.costOfRow(row));
+    core.changed();
   }
 
   async _adopt({ row, sandboxId }) {

@@ -4,7 +4,7 @@
 // also when ending some of them fails. What may still run is named in the result, and stands in the
 // store for whoever comes next.
 
-const { E2bError } = require('../errors');
+const { E2bError, messageOf } = require('../errors');
 const { checkOptions, invalid } = require('../options');
 const { mapLimited } = require('../policy/limiter');
 
@@ -26,11 +26,12 @@ async function shutDown(core, reconciler, { keepIdle }) {
   await grace(core);
   core.abortCalls();
   const kept = keepIdle ? leaveIdle(core) : [];
+  const failures = [];
   const present = core.pool.members();
-  const [ended] = await Promise.all([endAll(core, present), core.settled()]);
+  const [ended] = await Promise.all([endAll(core, present, failures), core.settled()]);
   // What landed late: a creation that was under way, an answer that never came.
   const late = core.pool.members().filter((member) => !present.includes(member));
-  const terminated = ended + (await endAll(core, late));
+  const terminated = ended + (await endAll(core, late, failures));
   const strays = await reconciler.last();
   await core.ledger.close().catch(() => {});
   if (!core.config.sharesStore) await core.ledger.store.close();
@@ -40,8 +41,11 @@ async function shutDown(core, reconciler, { keepIdle }) {
     (keepIdle ? `, ${kept.length} kept` : '');
   const told = { terminated, failed, ...(keepIdle && { kept }) };
   if (failed.length === 0) return { success: true, ...told, message: done };
-  const message = `${done}; ${failed.length} could not be and may still run: ${failed.join(', ')}`;
-  const error = new E2bError(message, { outcome: 'unknown' });
+  const [first] = failures;
+  const why = first === undefined ? '' : ` (${messageOf(first)})`;
+  const message =
+    `${done}; ${failed.length} could not be and may still run: ${failed.join(', ')}` + why;
+  const error = new E2bError(message, { outcome: 'unknown', cause: first });
   return { ...core.fail('shutdown', error), ...told, message };
 }
 
@@ -79,13 +83,16 @@ async function grace(core) {
 }
 
 /** @returns {Promise<number>} how many were ended */
-async function endAll(core, members) {
+async function endAll(core, members, failures) {
   const options = { requestTimeoutMs: core.deadlineMs(END_TIMEOUT_MS) };
   const ended = await mapLimited(members, ENDS_AT_ONCE, (member) =>
     // Not reported one by one: shutdown names all of them in one failure.
     core.terminate(member, 'shutdown', { options }).then(
       () => 1,
-      () => 0,
+      (error) => {
+        failures.push(error);
+        return 0;
+      },
     ),
   );
   return ended.reduce((sum, one) => sum + one, 0);

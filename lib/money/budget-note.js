@@ -183,7 +183,8 @@ function crossings(note, { day, dailyNano, totalNano, thresholds, refused }) {
   const look = (period, limit, { spent, reserved }, place) => {
     if (limit === null) return;
     for (const percent of thresholds) {
-      const isFull = refused.has(period) && percent <= 100;
+      // Refused: that is the hundredth percent, and says nothing of the lower ones.
+      const isFull = refused.has(period) && percent === 100;
       if (percent <= place.told || !(isFull || (spent + reserved) * 100 >= percent * limit))
         continue;
       const [limitUsd, spentUsd, reservedUsd] = [limit, spent, reserved].map(toDollars);

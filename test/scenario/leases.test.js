@@ -304,3 +304,23 @@ test('a call with a signal of its own ends with it, and with a shutdown', async 
   await manager.shutdown();
   await ended;
 });
+
+test.each([
+  ['acquire', (manager, signal) => manager.acquire({}, { signal })],
+  ['use', (manager, signal) => manager.use({}, () => {}, { signal })],
+  ['drain', (manager, signal) => manager.drain({ signal })],
+  ['verifyCleanup', (manager, signal) => manager.verifyCleanup({ signal })],
+])('%s: a controller in place of its signal is refused at once', async (_, call) => {
+  const manager = fleet.manager();
+  await expect(call(manager, new AbortController())).rejects.toMatchObject({
+    ...{ code: 'INVALID_ARGUMENT', message: expect.stringContaining('signal') },
+  });
+  expect(manager.inspect().waiting).toBe(0);
+});
+
+test('warm sandboxes are there from the start, and again when one was taken', async () => {
+  const manager = fleet.manager({ pool: { warm: 2, warmSpec: { timeout: 600 } } });
+  await waitFor(() => manager.inspect().idle === 2);
+  await manager.acquire({ timeout: 600 });
+  await waitFor(() => manager.inspect().idle === 2 && manager.inspect().leased === 1);
+});

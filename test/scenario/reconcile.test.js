@@ -112,7 +112,7 @@ describe('what nobody may have is killed', () => {
     expect([of('alert'), of('orphan:reaped')]).toEqual([[], []]);
   });
 
-  test('a late arrival, for as long as its token is watched; then its place is free', async () => {
+  test('a late arrival, for as long as its token is watched; with its end its place is free', async () => {
     const manager = await managerAs('a', { maxPoolSize: 1, retryAttempts: 1 });
     fleet.backend.faults.add({ op: 'create', n: 1, action: 'reset' });
     expect(await manager.createTradingSandbox()).toMatchObject({ outcome: 'unknown' });
@@ -123,6 +123,16 @@ describe('what nobody may have is killed', () => {
     const late = await plant(fleet.client, metadataOf(row));
     expect(acts(await manager.reconcile())).toEqual([`kill ${late}`]);
     expect(far()).toEqual([]);
+    // One request makes one sandbox: nothing more is to come that would need the place.
+    expect(await count()).toBe(0);
+    await created(manager);
+  });
+
+  test('a token under which nothing arrives has its place for as long as it is watched', async () => {
+    const manager = await managerAs('a', { maxPoolSize: 1, retryAttempts: 1 });
+    fleet.backend.faults.add({ op: 'create', n: 1, action: 'reset' });
+    await manager.createTradingSandbox();
+    expect(acts(await manager.reconcile())).toEqual([]);
     time.pass(119_000);
     expect(acts(await manager.reconcile())).toEqual([]);
     expect(await count()).toBe(1);

@@ -212,7 +212,7 @@ describe('crossings', () => {
     const { budget, crossings } = setUp();
     await expect(budget.reserve('a', 6)).rejects.toMatchObject({ code: 'BUDGET' });
     await expect(budget.reserve('b', 6)).rejects.toMatchObject({ code: 'BUDGET' });
-    expect(crossings.map(({ percent }) => percent)).toEqual([50, 80, 100]);
+    expect(crossings.map(({ percent }) => percent)).toEqual([100]);
   });
 });
 
