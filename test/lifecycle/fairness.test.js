@@ -59,16 +59,20 @@ test.each(ROADS)(
   patience(40_000),
 );
 
-test('ten workers at once, each with streams and calls, share the one thread of the pool', async () => {
-  far = await startHttp2FarEnd({ secure: false });
-  const child = begin('ten workers', 20);
-  await waitFor(() => far.held.length === 200, { timeoutMs: 15_000 });
-  const { main, workers } = await child.heard();
-  expect(main).toBe(ROUNDS);
-  expect(workers).toEqual(Array(10).fill({ rounds: ROUNDS, calls: ROUNDS, frames: 0 }));
-  const ended = child.heard();
-  child.order();
-  far.release();
-  expect(await ended).toEqual({ ended: Array(10).fill(20) });
-  expect(await child.ended).toEqual(CLEAN);
-}, patience(40_000));
+test(
+  'ten workers at once, each with streams and calls, share the one thread of the pool',
+  async () => {
+    far = await startHttp2FarEnd({ secure: false });
+    const child = begin('ten workers', 20);
+    await waitFor(() => far.held.length === 200, { timeoutMs: 15_000 });
+    const { main, workers } = await child.heard();
+    expect(main).toBe(ROUNDS);
+    expect(workers).toEqual(Array(10).fill({ rounds: ROUNDS, calls: ROUNDS, frames: 0 }));
+    const ended = child.heard();
+    child.order();
+    far.release();
+    expect(await ended).toEqual({ ended: Array(10).fill(20) });
+    expect(await child.ended).toEqual(CLEAN);
+  },
+  patience(40_000),
+);
