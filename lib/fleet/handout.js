@@ -49,6 +49,7 @@ class Handout {
   async claimFit(spec, holder, stop) {
     const core = this.#core;
     const tried = new Set();
+    const askedAt = core.clock.steady();
     while (!stop()) {
       const member = await core.claim({ spec, holder, except: tried });
       if (member === null) return null;
@@ -60,6 +61,7 @@ class Handout {
       const fit = await this.#isFit(member);
       if (fit === true) {
         member.touch();
+        core.purse.meter.pooled(member.id, core.clock.steady() - askedAt);
         return member;
       }
       member.taken = false;

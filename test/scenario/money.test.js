@@ -94,3 +94,14 @@ test('an equal execution is answered from the cache, and counted as saved', asyn
   expect(fleet.asked('start').length - before).toBe(1);
   expect(await manager.executeStrategy(ids[0], 'date +%N')).not.toEqual(first);
 });
+
+test('what a warm sandbox spares is counted when it is handed out, by the formula of POOL-05', async () => {
+  const { manager } = await fleet.managerOf(1);
+  expect(manager.cost().savings.pooling).toMatchObject({ uses: 0 });
+  await manager.getOrCreateSandbox();
+  const { uses, documented } = manager.cost().savings.pooling;
+  expect(uses).toBe(1);
+  // (3,000 - acquisition in ms) x 0.0001 a second
+  expect(documented).toBeGreaterThan(0);
+  expect(documented).toBeLessThanOrEqual(0.0003);
+});
