@@ -227,6 +227,9 @@ class Creation {
       ? { state: 'ended', place: 0, sandboxId: sandbox.sandboxId }
       : { state: 'watched' };
     await entry.change(left).catch(() => {}); // 'creating' in nobody's hand is watched as well
+    // It lived for as long as it took to find it: its creation is all that it can have cost.
+    if (ended)
+      await this.#core.settle(entry.token, this.#core.purse.costOfRow({ data: {}, ...left }));
     entry.letGo();
     free();
     this.#core.unproven();

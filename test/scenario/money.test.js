@@ -4,7 +4,7 @@
 // stopped by a hard budget, shared by managers, swept after a crash. COST-11, COST-12, CFG-13.
 
 const { memoryStore } = require('../../lib/store');
-const { recorded, withFleet } = require('./helpers/fleet');
+const { recorded, waitFor, withFleet } = require('./helpers/fleet');
 
 const fleet = withFleet();
 /** A dollar an hour: an hour's sandbox costs one dollar, and nothing else does. */
@@ -104,4 +104,16 @@ test('what a warm sandbox spares is counted when it is handed out, by the formul
   // (3,000 - acquisition in ms) x 0.0001 a second
   expect(documented).toBeGreaterThan(0);
   expect(documented).toBeLessThanOrEqual(0.0003);
+});
+
+test('what was made for somebody who gave up is settled with what it cost', async () => {
+  const manager = fleet.manager({ price, budget: 10 });
+  const controller = new AbortController();
+  fleet.backend.faults.add({ op: 'create', n: 1, action: { type: 'stall', execute: true } });
+  const { signal } = controller;
+  const creating = manager.createTradingSandbox({ timeout: 3600 }, { signal });
+  await waitFor(() => fleet.backend.sandboxes().length === 1);
+  controller.abort();
+  expect(await creating).toMatchObject({ success: false, code: 'CANCELLED' });
+  expect(manager.cost().budget.day.reserved).toBe(0);
 });
